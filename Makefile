@@ -1,0 +1,123 @@
+# Everything that is done with this project. Settings are passed on: make runserver PORT=9000
+# (make itself exports what stands on its command line to the commands it runs).
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUN := exec $(BIN)/crypto-exchange
+UV ?= uv
+
+# An installation ends by touching its stamp, so one that was interrupted is done again.
+SERVER := .venv/.server
+DEV := .venv/.dev
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# ---- installing ----------------------------------------------------------------------------------
+
+.PHONY: install install-dev
+install: $(SERVER) ## Install what the server needs into .venv
+install-dev: $(DEV) ## Install what the tests and checks need, too
+
+$(SERVER): requirements/server.txt pyproject.toml
+	@$(make_venv)
+	@$(call install_from,requirements/server.txt)
+	@touch $(SERVER)
+
+$(DEV): requirements/dev.txt requirements/server.txt pyproject.toml
+	@$(make_venv)
+	@$(call install_from,requirements/dev.txt)
+	@touch $(SERVER) $(DEV)
+
+PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+# Keeps a .venv that works. Of several Pythons the first that is new enough and has venv is taken.
+define make_venv
+if $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then exit 0; fi; \
+wanting=; \
+for python in $(PYTHONS); do \
+  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+  if $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+    echo "Making .venv with $$($$python --version)" >&2; \
+    exec $$python -m venv --clear .venv; \
+  fi; \
+  wanting=$$($$python -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+done; \
+if [ "$$wanting" ]; then \
+  echo "$$wanting has no venv module: install it (Debian, Ubuntu: apt-get install $$wanting-venv) and try again." >&2; \
+else \
+  echo "Python 3.11 or newer is needed, but none of these is: $(PYTHONS). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+fi; \
+exit 1
+endef
+
+# Every file is checked against its hash, and nothing is built that would fetch tools of its own.
+define install_from
+echo "Installing $(1) into .venv" >&2; \
+$(PIP) install -qq --require-hashes --only-binary :all: --requirement $(1) && \
+$(PIP) install -qq --no-build-isolation --no-deps --editable .
+endef
+
+# ---- running -------------------------------------------------------------------------------------
+
+.PHONY: runserver migrate seeder dump-data create-superuser shell show-urls demo
+runserver: install ## Start everything: database, cache, exchange, worker and API
+	@$(RUN) serve
+
+migrate: install ## Bring the database to the newest migration
+	@$(RUN) migrate
+
+seeder: install ## Write the seed data: assets, administrator, capital
+	@$(RUN) seed
+
+dump-data: install ## Write the content of the database to standard output
+	@$(RUN) dump-data
+
+create-superuser: install ## Create an administrator
+	@$(RUN) create-superuser
+
+shell: install ## Open a Python shell with the application loaded
+	@$(RUN) shell
+
+show-urls: install ## List the routes of the API
+	@$(RUN) show-urls
+
+demo: install ## Walk through the main job against a running server
+	@$(RUN) demo
+
+# ---- developing ----------------------------------------------------------------------------------
+
+.PHONY: test check format requirements clean
+test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
+	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
+	@$(BIN)/coverage report --fail-under=90
+
+check: install-dev ## Check format, style, types and architecture
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo
+
+format: install-dev ## Format the code and repair what can be repaired
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check --quiet --fix
+
+COMPILE := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--only-binary :all: --no-annotate --custom-compile-command 'make requirements' \
+	--extra server --extra embedded --group build
+
+requirements: ## Write requirements/*.txt anew from pyproject.toml (needs uv; UPGRADE=1 for newer versions)
+	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make requirements UV=/path/to/uv" >&2; exit 1; }
+	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/server.txt
+	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/server.txt \
+		--extra testing --group dev --output-file requirements/dev.txt
+
+clean: ## Remove the installation and the caches, never the data
+	@rm -rf .venv build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,141 @@
+"""Queries over a `State`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.batch import BatchState
+from crypto_exchange.domain.errors import NotFound
+from crypto_exchange.domain.ids import OrderId, Symbol, UserId
+from crypto_exchange.domain.ledger import Transfer, balances, user_account
+from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.state import State
+from crypto_exchange.domain.views import (
+    Cursor,
+    Due,
+    HoldingView,
+    LedgerBalance,
+    OrderView,
+    TransactionView,
+    Waiting,
+)
+from crypto_exchange.domain.wallet import Wallet
+
+DUE_LIMIT = 200
+"""How many open batches one look gives."""
+
+
+class MemoryReadModels:
+    """Every query walks through the rows: right for as many as a test has."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def get_wallet(self, user_id: UserId) -> Wallet:
+        return self._state.get_wallet(user_id)
+
+    async def list_holdings(self, user_id: UserId) -> tuple[HoldingView, ...]:
+        return tuple(
+            HoldingView(
+                asset=symbol,
+                scale=asset.scale,
+                quantity=quantity,
+                cost=cost,
+                price=asset.price,
+            )
+            for (owner, symbol), (quantity, cost) in sorted(self._state.holdings.items())
+            for asset in (self._state.assets[symbol],)
+            if owner == user_id and quantity
+        )
+
+    async def get_order(self, user_id: UserId, order_id: OrderId) -> OrderView:
+        return self._order_view(self._state.get_order(user_id, order_id))
+
+    async def list_orders(
+        self, user_id: UserId, *, limit: int, after: Cursor | None
+    ) -> tuple[OrderView, ...]:
+        own = [o for o in self._state.orders.values() if o.user_id == user_id]
+        own = [o for o in own if _is_after(o.created_at_us, o.id, after)]
+        own.sort(key=lambda order: (order.created_at_us, order.id), reverse=True)
+        return tuple(self._order_view(order) for order in own[:limit])
+
+    async def get_transaction(self, user_id: UserId, transaction_id: int) -> TransactionView:
+        for view in self._transactions(user_id):
+            if view.id == transaction_id:
+                return view
+        raise NotFound("transaction", transaction_id)
+
+    async def list_transactions(
+        self, user_id: UserId, *, limit: int, after: Cursor | None
+    ) -> tuple[TransactionView, ...]:
+        own = [
+            view
+            for view in self._transactions(user_id)
+            if _is_after(view.created_at_us, view.id, after)
+        ]
+        own.sort(key=lambda view: (view.created_at_us, view.id), reverse=True)
+        return tuple(own[:limit])
+
+    async def list_assets(self) -> tuple[Asset, ...]:
+        return tuple(self._state.assets[symbol] for symbol in sorted(self._state.assets))
+
+    async def list_ledger(self) -> tuple[LedgerBalance, ...]:
+        rows = balances(self._state.transfers).items()
+        return tuple(
+            LedgerBalance(account.name, account.currency, self._scale_of(account.currency), balance)
+            for account, balance in sorted(rows, key=lambda row: row[0].name)
+        )
+
+    async def find_due(self, at_us: int) -> Due:
+        due = sorted(
+            (batch.due_at_us, batch.key)
+            for batch in self._state.batches.values()
+            if batch.state is BatchState.SEALED and batch.due_at_us <= at_us
+        )
+        return Due(waiting=self._waiting(), batches=tuple(key for _, key in due[:DUE_LIMIT]))
+
+    def _waiting(self) -> tuple[Waiting, ...]:
+        loose: dict[Symbol, list[Order]] = defaultdict(list)
+        for order in self._state.open_orders.values():
+            if order.batch is None:
+                loose[order.asset].append(order)
+        return tuple(
+            Waiting(
+                asset=symbol,
+                direct=sum(order.direct for order in orders),
+                total=sum(order.total for order in orders if not order.direct),
+                oldest_us=min(order.created_at_us for order in orders),
+            )
+            for symbol, orders in sorted(loose.items())
+        )
+
+    def _order_view(self, order: Order) -> OrderView:
+        return OrderView(order=order, scale=self._state.assets[order.asset].scale)
+
+    def _transactions(self, user_id: UserId) -> Iterator[TransactionView]:
+        wallet = user_account(user_id)
+        for number, transfer in enumerate(self._state.transfers, start=1):
+            if wallet in (transfer.debit, transfer.credit):
+                came_in = transfer.credit == wallet
+                yield _transaction(number, transfer, came_in=came_in)
+
+    def _scale_of(self, currency: str) -> int:
+        """Dollars and third coins have the default scale."""
+        asset = self._state.assets.get(currency)
+        return DEFAULT_ASSET_SCALE if asset is None else asset.scale
+
+
+def _is_after(created_at_us: int, ident: int, after: Cursor | None) -> bool:
+    return after is None or (created_at_us, ident) < (after.created_at_us, after.id)
+
+
+def _transaction(number: int, transfer: Transfer, *, came_in: bool) -> TransactionView:
+    return TransactionView(
+        id=number,
+        amount=transfer.amount if came_in else -transfer.amount,
+        order_id=transfer.order_id,
+        created_at_us=transfer.at_us,
+    )

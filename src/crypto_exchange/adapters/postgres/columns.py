@@ -1,0 +1,120 @@
+"""Columns of every table that the hot paths write, with their types, in the order of the domain's Structs.
+
+Kept apart from `tables.py` so that API and worker run without SQLAlchemy; a test compares the two.
+"""
+
+from __future__ import annotations
+
+BIG, INT, NUM, TEXT, BOOL, JSON = "bigint", "integer", "numeric", "text", "boolean", "json"
+
+USERNAMES = {"username_key": TEXT, "user_id": BIG}
+USERS = {"id": BIG, "username": TEXT, "password_hash": TEXT, "role": TEXT}
+SESSIONS = {"user_id": BIG, "id": TEXT, "generation": INT, "expires_at_us": BIG, "revoked": BOOL}
+WALLETS = {"user_id": BIG, "balance": NUM, "version": BIG}
+RULE = {
+    "lot_step": NUM,
+    "min_notional": NUM,
+    "min_quantity": NUM,
+    "max_quantity": NUM,
+    "fee_ppm": BIG,
+}
+ASSETS = RULE | {
+    "symbol": TEXT,
+    "scale": INT,
+    "price": NUM,
+    "priced_at_us": BIG,
+    "halted": BOOL,
+    "trading": BOOL,
+    "version": BIG,
+}
+INVENTORY = {
+    "asset": TEXT,
+    "quantity": NUM,
+    "reserved": NUM,
+    "expected": NUM,
+    "failures": BIG,
+    "retry_at_us": BIG,
+    "version": BIG,
+}
+ORDERS = {
+    "user_id": BIG,
+    "id": BIG,
+    "asset": TEXT,
+    "quantity": NUM,
+    "unit_price": NUM,
+    "total": NUM,
+    "direct": BOOL,
+    "state": TEXT,
+    "created_at_us": BIG,
+    "reason": TEXT,
+    "batch": TEXT,
+    "filled": NUM,
+    "charged": NUM,
+    "version": BIG,
+}
+BATCHES = {
+    "key": TEXT,
+    "asset": TEXT,
+    "kind": TEXT,
+    "state": TEXT,
+    "attempt": INT,
+    "live": BOOL,
+    "used": NUM,
+    "surplus": NUM,
+    "counted": INT,
+    "checks": INT,
+    "due_at_us": BIG,
+    "created_at_us": BIG,
+    "version": BIG,
+}
+PURCHASES = {
+    "batch": TEXT,
+    "attempt": INT,
+    "asset": TEXT,
+    "scale": INT,
+    "quantity": NUM,
+    "timestamp_ms": BIG,
+    "window_ms": BIG,
+    "state": TEXT,
+    "code": TEXT,
+    "message": TEXT,
+}
+FILLS = {
+    "batch": TEXT,
+    "attempt": INT,
+    "asset": TEXT,
+    "trade_id": TEXT,
+    "quantity": NUM,
+    "cost": NUM,
+    "fee": NUM,
+    "fee_currency": TEXT,
+}
+TRANSFERS = {
+    "user_id": BIG,
+    "kind": TEXT,
+    "currency": TEXT,
+    "debit": TEXT,
+    "credit": TEXT,
+    "amount": NUM,
+    "at_us": BIG,
+    "order_id": BIG,
+}
+REQUESTS = {"user_id": BIG, "operation": TEXT, "key": TEXT, "fingerprint": TEXT, "resource_id": BIG}
+EVENTS = {"user_id": BIG, "at_us": BIG, "event": TEXT, "body": JSON}
+HOLDINGS = {"user_id": BIG, "asset": TEXT, "quantity": NUM, "cost": NUM}
+
+TABLES = {
+    "usernames": USERNAMES,
+    "users": USERS,
+    "sessions": SESSIONS,
+    "wallets": WALLETS,
+    "assets": ASSETS,
+    "inventory": INVENTORY,
+    "orders": ORDERS,
+    "batches": BATCHES,
+    "purchases": PURCHASES,
+    "fills": FILLS,
+    "transfers": TRANSFERS,
+    "requests": REQUESTS,
+    "events": EVENTS,
+}

@@ -1,0 +1,232 @@
+"""Load → decide → commit over Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+
+from crypto_exchange.adapters.postgres.failures import translated
+from crypto_exchange.adapters.postgres.pool import Connection, Database
+from crypto_exchange.adapters.postgres.rows import read, read_asset
+from crypto_exchange.adapters.postgres.statements import (
+    FIND_BATCH_ASSET,
+    FIND_REQUEST,
+    FIND_SESSION,
+    FIND_USER_ID,
+    GET_ASSET,
+    GET_BATCH,
+    GET_BOOK,
+    GET_ORDER,
+    GET_USER,
+    GET_WALLET,
+    LOCK_BATCH,
+    LOCK_INVENTORY,
+)
+from crypto_exchange.adapters.postgres.writes import is_user_command, write, write_user_command
+from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.change import Change, StoredRequest
+from crypto_exchange.domain.errors import (
+    Conflict,
+    InvariantViolation,
+    NotFound,
+    RequestRepeated,
+    UnknownAsset,
+    UsernameTaken,
+)
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.user import Session, User
+from crypto_exchange.domain.views import Book, OpenBatch
+from crypto_exchange.domain.wallet import Wallet
+
+View = TypeVar("View", bound=msgspec.Struct)
+
+
+class PostgresBegin:
+    """Implements `Begin`. Without a lock no connection is held between load and commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def __call__(self, *, lock: bool = False) -> AsyncIterator[PostgresUnitOfWork]:
+        if not lock:
+            work = PostgresUnitOfWork(self._database)
+            yield work
+            work.require_ended()
+            return
+        async with self._database.locking_connection() as connection:
+            transaction = _Transaction(connection)
+            await transaction.start()
+            try:
+                work = PostgresUnitOfWork(self._database, transaction)
+                yield work
+                work.require_ended()
+            finally:
+                await transaction.roll_back()
+
+
+class PostgresUnitOfWork:
+    """Implements `UnitOfWork`; with a transaction, what it loads is locked until that ends."""
+
+    def __init__(self, database: Database, transaction: _Transaction | None = None) -> None:
+        self._database = database
+        self._transaction = transaction
+        self._for_update = "" if transaction is None else " FOR UPDATE"
+        self._ended = False
+
+    async def commit(self, change: Change) -> None:
+        self._end()
+        with translated():
+            try:
+                await self._write(change)
+            except asyncpg.UniqueViolationError as error:
+                raise _already_there(error, change) from error
+
+    def abandon(self) -> None:
+        self._end()
+
+    def require_ended(self) -> None:
+        """Refuse to forget a decision.
+
+        Raises:
+            InvariantViolation: neither committed nor abandoned.
+        """
+        if not self._ended:
+            raise InvariantViolation("a unit of work was left without commit or abandon")
+
+    async def get_wallet(self, user_id: UserId) -> Wallet:
+        row = await self._fetchrow(GET_WALLET + self._for_update, user_id)
+        if row is None:
+            raise NotFound("wallet of user", user_id)
+        return Wallet(*row)
+
+    async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
+        row = await self._fetchrow(FIND_REQUEST, user_id, operation, key)
+        return None if row is None else StoredRequest(*row)
+
+    async def get_order(self, user_id: UserId, order_id: OrderId) -> Order:
+        row = await self._fetchrow(GET_ORDER + self._for_update, user_id, order_id)
+        if row is None:
+            raise NotFound("order", order_id)
+        return read(Order, row)
+
+    async def get_asset(self, symbol: Symbol) -> Asset:
+        row = await self._fetchrow(GET_ASSET + self._for_update, symbol)
+        if row is None:
+            raise UnknownAsset(symbol)
+        return read_asset(row)
+
+    async def get_book(self, symbol: Symbol, *, limit: int) -> Book:
+        if self._transaction is not None:
+            await self._fetchrow(LOCK_INVENTORY, symbol)
+        book = await self._find_view(Book, GET_BOOK, symbol, limit)
+        if book is None:
+            raise UnknownAsset(symbol)
+        return book
+
+    async def get_batch(self, key: BatchKey) -> OpenBatch:
+        if self._transaction is not None:
+            await self._lock_batch(key)
+        opened = await self._find_view(OpenBatch, GET_BATCH, key)
+        if opened is None:
+            raise NotFound("batch", key)
+        return opened
+
+    async def find_user(self, username: str) -> User | None:
+        if not (username.isascii() and username.isprintable()):
+            return None  # Nobody can have it, and Postgres could not compare it as Python does.
+        row = await self._fetchrow(FIND_USER_ID, username.lower())
+        return None if row is None else await self.get_user(row["user_id"])
+
+    async def get_user(self, user_id: UserId) -> User:
+        row = await self._fetchrow(GET_USER, user_id)
+        if row is None:
+            raise NotFound("user", user_id)
+        return read(User, row)
+
+    async def find_session(self, user_id: UserId, session_id: str) -> Session | None:
+        row = await self._fetchrow(FIND_SESSION + self._for_update, user_id, session_id)
+        return None if row is None else read(Session, row)
+
+    async def _write(self, change: Change) -> None:
+        if self._transaction is not None:
+            await _write_any(self._transaction.connection, change)
+            await self._transaction.commit()
+            return
+        async with self._database.connection() as connection:
+            if is_user_command(change):
+                await _write_any(connection, change)
+            else:
+                async with connection.transaction():
+                    await _write_any(connection, change)
+
+    async def _lock_batch(self, key: BatchKey) -> None:
+        """First the asset's inventory, as everybody does; then nothing of the batch can move."""
+        row = await self._fetchrow(FIND_BATCH_ASSET, key)
+        if row is not None:
+            await self._fetchrow(LOCK_INVENTORY, row["asset"])
+            await self._fetchrow(LOCK_BATCH, key, row["asset"])
+
+    async def _find_view(self, kind: type[View], sql: str, *args: object) -> View | None:
+        """What one statement put together as JSON, in which integers are exact."""
+        row = await self._fetchrow(sql, *args)
+        return None if row is None else msgspec.json.decode(row[0], type=kind)
+
+    async def _fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        if self._transaction is None:
+            return await self._database.fetchrow(sql, *args)
+        with translated():
+            return await self._transaction.connection.fetchrow(sql, *args)
+
+    def _end(self) -> None:
+        if self._ended:
+            raise InvariantViolation("a unit of work can be committed or abandoned only once")
+        self._ended = True
+
+
+class _Transaction:
+    """A transaction that is rolled back unless it was committed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._open: asyncpg.transaction.Transaction | None = None
+
+    async def start(self) -> None:
+        transaction = self.connection.transaction()
+        with translated():
+            await transaction.start()
+        self._open = transaction
+
+    async def commit(self) -> None:
+        transaction, self._open = self._open, None
+        if transaction is not None:
+            await transaction.commit()
+
+    async def roll_back(self) -> None:
+        transaction, self._open = self._open, None
+        if transaction is not None:
+            # Where this fails the connection is gone, and the transaction with it.
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await transaction.rollback()
+
+
+async def _write_any(connection: Connection, change: Change) -> None:
+    if change.wallet is not None and is_user_command(change):
+        await write_user_command(connection, change, change.wallet)
+    else:
+        await write(connection, change)
+
+
+def _already_there(error: asyncpg.UniqueViolationError, change: Change) -> Exception:
+    # On a distributed table the name ends with the number of a shard.
+    name = error.constraint_name or ""
+    if name.startswith("pk_requests"):
+        return RequestRepeated()
+    if name.startswith("pk_usernames"):
+        return UsernameTaken(change.users[0].username)
+    return Conflict(f"another commit came first: {error}")

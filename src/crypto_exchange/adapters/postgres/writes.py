@@ -1,0 +1,211 @@
+"""Writing a change: a user's command as one statement, anything else as one per table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from crypto_exchange.adapters.postgres.pool import Connection
+from crypto_exchange.adapters.postgres.rows import (
+    Columns,
+    Row,
+    columns,
+    event_columns,
+    fill_columns,
+    move_columns,
+    transfer_columns,
+)
+from crypto_exchange.adapters.postgres.statements import (
+    ADD_TO_HOLDINGS,
+    ADD_TO_INVENTORY,
+    ADD_TO_WALLETS,
+    FIND_REQUEST,
+    LOCK_WALLET,
+    MOVE_ASSETS,
+    MOVE_BATCHES,
+    MOVE_INVENTORY,
+    MOVE_ORDERS,
+    MOVE_PURCHASES,
+    MOVE_SESSIONS,
+    Move,
+    insert,
+    user_command,
+)
+from crypto_exchange.domain.asset import Inventory
+from crypto_exchange.domain.change import (
+    Change,
+    StoredRequest,
+    Transition,
+    balance_deltas,
+    charges_by_holding,
+)
+from crypto_exchange.domain.errors import Conflict, RequestRepeated
+from crypto_exchange.domain.ids import Symbol, UserId
+from crypto_exchange.domain.wallet import Wallet
+
+_IN_ONE_STATEMENT = frozenset({"wallet", "new_orders", "orders", "transfers", "events", "request"})
+
+
+def is_user_command(change: Change) -> bool:
+    """Whether one statement can write it: one user's wallet, at most one row of each kind."""
+    rows = (change.new_orders, change.orders, change.transfers, change.events)
+    return (
+        change.wallet is not None
+        and all(len(kind) <= 1 for kind in rows)
+        and all(
+            name in _IN_ONE_STATEMENT or not getattr(change, name)
+            for name in change.__struct_fields__
+        )
+        and {t.user_id for t in change.transfers} <= {change.wallet.user_id}
+    )
+
+
+async def write_user_command(connection: Connection, change: Change, wallet: Wallet) -> None:
+    """Write in one statement, which is all or nothing by itself.
+
+    Raises:
+        Conflict: wallet or order are not as loaded; nothing is written.
+        RequestRepeated: the key is stored already.
+    """
+    amounts = balance_deltas(change.transfers).wallets
+    inserts = dict(_inserts(change))
+    moved = move_columns(MOVE_ORDERS, change.orders) if change.orders else []
+    written = await connection.fetchval(
+        user_command(tuple(inserts), move=bool(change.orders)),
+        wallet.user_id,
+        wallet.version,
+        amounts.get(wallet.user_id, 0),
+        int(wallet.user_id in amounts),
+        *(value for table in inserts.values() for (value,) in table),
+        *(value for (value,) in moved),
+    )
+    if written != 1:
+        await _require_new(connection, change.request)
+        raise Conflict("the wallet or the order has changed")
+
+
+async def write(connection: Connection, change: Change) -> None:
+    """Write inside the transaction of the connection; the caller ends it.
+
+    Rows are locked in one order by everybody: inventory, batches, then wallets, then orders, each by
+    key.
+
+    Raises:
+        Conflict: a row is not as loaded; then the transaction must be rolled back.
+    """
+    deltas, inserts = balance_deltas(change.transfers), dict(_inserts(change))
+    for table in ("requests", "usernames"):
+        await _insert(connection, table, inserts.pop(table, None))
+    await _write_inventory(connection, change, deltas.inventory)
+    await _move(connection, MOVE_BATCHES, change.batches)
+    await _move(connection, MOVE_PURCHASES, change.purchases)
+    await _move(connection, MOVE_ASSETS, change.assets)
+    await _move(connection, MOVE_SESSIONS, change.sessions)
+    await _write_wallets(connection, change, deltas.wallets)
+    await _move(connection, MOVE_ORDERS, change.orders)
+    await _write_holdings(connection, change, deltas.holdings)
+    for table, rows in inserts.items():
+        await _insert(connection, table, rows)
+
+
+def _inserts(change: Change) -> Iterator[tuple[str, Columns]]:
+    """New rows by table, in an order that foreign keys allow; tables without any are left out."""
+    users = change.users
+    tables: tuple[tuple[str, Columns], ...] = (
+        ("requests", columns(() if change.request is None else (change.request,))),
+        ("usernames", [[u.username.lower() for u in users], [u.id for u in users]]),
+        ("users", columns(users)),
+        ("wallets", columns(Wallet(user.id) for user in users)),
+        ("sessions", columns(change.new_sessions)),
+        ("assets", columns(change.new_assets)),
+        ("inventory", columns(Inventory(asset=a.symbol) for a in change.new_assets)),
+        ("orders", columns(change.new_orders)),
+        ("batches", columns(change.new_batches)),
+        ("purchases", columns(change.new_purchases)),
+        ("fills", fill_columns(change.fills)),
+        ("transfers", transfer_columns(change.transfers)),
+        ("events", event_columns(change.events)),
+    )
+    for table, rows in tables:
+        if rows and rows[0]:
+            yield table, rows
+
+
+async def _insert(connection: Connection, table: str, rows: Columns | None) -> None:
+    if rows is not None:
+        await connection.execute(insert(table), *rows)
+
+
+async def _move(connection: Connection, move: Move, moves: Sequence[Transition[Row]]) -> None:
+    if moves:
+        status = await connection.execute(move.sql, *move_columns(move, moves))
+        _require_all(status, len(moves), move.table)
+
+
+async def _write_inventory(
+    connection: Connection, change: Change, amounts: Mapping[Symbol, int]
+) -> None:
+    """The row that was loaded, by its version; others by what transfers say of them."""
+    amounts = dict(amounts)
+    if change.inventory is not None:
+        before, after = change.inventory.before, change.inventory.after
+        status = await connection.execute(
+            MOVE_INVENTORY,
+            before.asset,
+            before.version,
+            after.quantity - before.quantity + amounts.pop(before.asset, 0),
+            after.reserved,
+            after.expected,
+            after.failures,
+            after.retry_at_us,
+            after.version,
+        )
+        _require_all(status, 1, "inventory")
+    if amounts:
+        symbols = sorted(amounts)
+        added = [amounts[symbol] for symbol in symbols]
+        _require_all(
+            await connection.execute(ADD_TO_INVENTORY, symbols, added), len(added), "inventory"
+        )
+
+
+async def _write_wallets(
+    connection: Connection, change: Change, amounts: Mapping[UserId, int]
+) -> None:
+    if change.wallet is not None:
+        version = change.wallet.version
+        status = await connection.execute(LOCK_WALLET, change.wallet.user_id, version)
+        _require_all(status, 1, "wallets")
+    if amounts:
+        users = sorted(amounts)
+        added = [amounts[user_id] for user_id in users]
+        _require_all(await connection.execute(ADD_TO_WALLETS, users, added), len(users), "wallets")
+
+
+async def _write_holdings(
+    connection: Connection, change: Change, amounts: Mapping[tuple[UserId, Symbol], int]
+) -> None:
+    if not amounts:
+        return
+    costs, keys = charges_by_holding(change), sorted(amounts)
+    await connection.execute(
+        ADD_TO_HOLDINGS,
+        [user_id for user_id, _ in keys],
+        [asset for _, asset in keys],
+        [amounts[key] for key in keys],
+        [costs.get(key, 0) for key in keys],
+    )
+
+
+def _require_all(status: str, expected: int, table: str) -> None:
+    """Every row must have matched; a command's status ends with the number that did."""
+    matched = int(status.rpartition(" ")[2])
+    if matched != expected:
+        raise Conflict(f"{table}: {expected - matched} of {expected} rows have changed")
+
+
+async def _require_new(connection: Connection, request: StoredRequest | None) -> None:
+    """A command that came twice at once finds its wallet changed by itself."""
+    if request is not None and await connection.fetchrow(
+        FIND_REQUEST, request.user_id, request.operation, request.key
+    ):
+        raise RequestRepeated

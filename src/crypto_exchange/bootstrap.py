@@ -1,0 +1,184 @@
+"""Composition root: the one module that knows every concrete class.
+
+punq builds the singletons once, when a process opens its context; nothing looks anything up later.
+Connections are opened before that and closed after it. What needs SQLAlchemy is imported by the
+functions that need it: the API and the worker do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple, get_type_hints
+from urllib.parse import quote
+
+import punq
+
+from crypto_exchange.adapters.dramatiq import JobQueue
+from crypto_exchange.adapters.exchange import BinanceExchange
+from crypto_exchange.adapters.postgres import (
+    Database,
+    PostgresBegin,
+    PostgresIds,
+    PostgresMarket,
+    PostgresReadModels,
+    open_database,
+)
+from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
+from crypto_exchange.adapters.security import Argon2Passwords, JwtTokens
+from crypto_exchange.adapters.system import SystemClock
+from crypto_exchange.domain import ports
+from crypto_exchange.domain.policy import Policy
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.settings import Settings
+
+
+class Opened(NamedTuple):
+    """A process's ports, and what a worker needs beside them."""
+
+    context: Context
+    queue: JobQueue
+    wakeups: RedisTally
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Connect what the use cases work with; Redis and the exchange need not be there.
+
+    Raises:
+        Unavailable: Postgres cannot be reached.
+    """
+    async with open_all(settings) as opened:
+        yield opened.context
+
+
+@asynccontextmanager
+async def open_all(settings: Settings) -> AsyncIterator[Opened]:
+    """Connect everything, the queue included (which sends and fetches nothing by itself)."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(postgres_dsn(settings))
+        stack.push_async_callback(database.close)
+        redis = RedisConnection(redis_url(settings))
+        stack.push_async_callback(redis.close)
+        exchange = _exchange(settings)
+        stack.push_async_callback(exchange.aclose)
+        passwords = Argon2Passwords()
+        stack.callback(passwords.close)
+        container = _container(settings, database, redis)
+        container.register(ports.Exchange, instance=exchange)
+        container.register(ports.PasswordHasher, instance=passwords)
+        yield Opened(
+            context=build(container),
+            queue=JobQueue(redis_url(settings)),
+            wakeups=container.resolve(RedisTally),
+        )
+
+
+def build(container: punq.Container) -> Context:
+    """Fill every field of the context with what is registered for its type."""
+    fields = get_type_hints(Context)
+    return Context(**{name: container.resolve(kind) for name, kind in fields.items()})
+
+
+def policy(settings: Settings) -> Policy:
+    """The house's policy as the settings have it."""
+    return Policy(
+        threshold=settings.aggregation_threshold,
+        max_wait_us=settings.max_wait,
+        on_deadline=settings.on_deadline,
+        spread_bps=settings.spread_bps,
+        price_max_age_us=settings.price_max_age,
+        price_tolerance_bps=settings.price_tolerance_bps,
+        inventory_cap=settings.inventory_cap,
+        fee_in=settings.exchange_fee,
+        window_ms=settings.exchange_window // 1_000,
+    )
+
+
+def postgres_dsn(settings: Settings) -> str:
+    """The address of Postgres, with user and password."""
+    user, password = quote(settings.postgres_user, safe=""), _secret(settings.postgres_password)
+    host, name = _bracketed(settings.postgres_host), quote(settings.postgres_db, safe="")
+    return f"postgresql://{user}:{password}@{host}:{settings.postgres_port}/{name}"
+
+
+def redis_url(settings: Settings) -> str:
+    """The address of Redis, with its password."""
+    password, host = _secret(settings.redis_password), _bracketed(settings.redis_host)
+    return f"redis://:{password}@{host}:{settings.redis_port}/0"
+
+
+def migrate(settings: Settings) -> str:
+    """Bring the database to the newest migration; returns its name. Not within an event loop."""
+    from crypto_exchange.adapters.postgres import schema
+
+    schema.migrate(postgres_dsn(settings))
+    return schema.head_revision()
+
+
+def migration_check(settings: Settings) -> Callable[[], Awaitable[str | None]]:
+    """What asks whether the database lacks a migration, and answers in one sentence, or None."""
+    from crypto_exchange.adapters.postgres import schema
+
+    newest = schema.head_revision()
+
+    async def find_missing() -> str | None:
+        database = await open_database(postgres_dsn(settings), min_size=0, max_size=1)
+        try:
+            current = await schema.current_revision(database)
+        finally:
+            await database.close()
+        if current == newest:
+            return None
+        return f"database: expected migration {newest}, was {current or 'none'}"
+
+    return find_missing
+
+
+async def dump_data(settings: Settings) -> AsyncIterator[bytes]:
+    """Every row of every table as one line of JSON, without password hashes."""
+    from crypto_exchange.adapters.postgres import dump
+
+    database = await open_database(postgres_dsn(settings))
+    try:
+        async for line in dump.dump_rows(database):
+            yield line
+    finally:
+        await database.close()
+
+
+def _container(settings: Settings, database: Database, redis: RedisConnection) -> punq.Container:
+    clock = SystemClock()
+    rules = policy(settings)
+    tally = RedisTally(redis, threshold=rules.threshold)
+    tokens = JwtTokens(keys=[settings.jwt_secret_key or ""], now_us=clock.now_us)
+    container = punq.Container()
+    container.register(Policy, instance=rules)
+    container.register(ports.Clock, instance=clock)
+    container.register(ports.Begin, instance=PostgresBegin(database))
+    container.register(ports.Ids, instance=PostgresIds(database))
+    container.register(ports.ReadModels, instance=PostgresReadModels(database))
+    container.register(ports.Market, instance=PostgresMarket(database))
+    container.register(ports.AssetCache, instance=RedisAssetCache(redis))
+    container.register(ports.Tally, instance=tally)
+    container.register(RedisTally, instance=tally)
+    container.register(ports.Tokens, instance=tokens)
+    return container
+
+
+def _exchange(settings: Settings) -> BinanceExchange:
+    return BinanceExchange(
+        url=settings.exchange_url or "",
+        api_key=settings.exchange_api_key or "",
+        api_secret=settings.exchange_api_secret or "",
+        quote=settings.exchange_quote,
+        now_us=SystemClock().now_us,
+    )
+
+
+def _secret(text: str | None) -> str:
+    return quote(text or "", safe="")
+
+
+def _bracketed(host: str | None) -> str:
+    return f"[{host}]" if host and ":" in host else host or ""

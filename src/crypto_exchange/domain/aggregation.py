@@ -1,0 +1,205 @@
+"""Aggregation: decides which waiting orders are bought now, together or alone, and which must leave.
+
+A seal binds the members, reserves the inventory used and fixes what will be sent, in one commit with
+the asset's inventory row. Nothing here knows how the purchase ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from crypto_exchange.domain.asset import find_buyable_price
+from crypto_exchange.domain.batch import Batch, BatchKind
+from crypto_exchange.domain.change import Change, Transition
+from crypto_exchange.domain.events import AnyEvent
+from crypto_exchange.domain.ids import BatchKey, OrderId
+from crypto_exchange.domain.intent import (
+    Stamp,
+    fail_orders,
+    find_purchase,
+    first_look_us,
+    intended,
+    orders_failed,
+    passing_guard,
+    plan_members,
+    reserve,
+)
+from crypto_exchange.domain.ledger import Transfer
+from crypto_exchange.domain.order import Order, Reason, seal
+from crypto_exchange.domain.plan import Plan, exceeds_maximum, minimum_value, plan_purchase
+from crypto_exchange.domain.policy import OnDeadline, Policy
+from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.views import Book, Waiting
+
+
+def is_due(waiting: Waiting, policy: Policy, at_us: int) -> bool:
+    """Whether it is worth looking at an asset's waiting orders now."""
+    overdue = at_us >= waiting.oldest_us + policy.max_wait_us
+    return waiting.direct > 0 or waiting.total >= policy.threshold or overdue
+
+
+def seal_book(
+    book: Book, *, keys: Iterator[BatchKey], policy: Policy, stamp: Stamp
+) -> Change | None:
+    """Seal what can be bought now and let go what must leave; None if there is nothing to do.
+
+    Direct orders go first, each alone, at most `policy.group_limit` of them; then the small ones.
+    Takes one batch key for every batch it seals.
+    """
+    sealing = _Sealing(book, keys, policy, stamp)
+    price = find_buyable_price(book.asset, policy, stamp.at_us)
+    if price is not None and book.inventory.retry_at_us <= stamp.at_us:
+        for order in sealing.candidates(book.direct):
+            if len(sealing.batches) < policy.group_limit:
+                sealing.seal_direct(order, price)
+        sealing.seal_waiting(price)
+    sealing.expire()
+    return sealing.change()
+
+
+class _Sealing:
+    """One pass over a book: collects what is decided, and carries the inventory along."""
+
+    def __init__(self, book: Book, keys: Iterator[BatchKey], policy: Policy, stamp: Stamp) -> None:
+        self.book, self.keys, self.policy, self.stamp = book, keys, policy, stamp
+        self.inventory = book.inventory
+        waiting = self.candidates(book.waiting)
+        self.overdue = any(order.is_overdue(policy, stamp.at_us) for order in waiting)
+        self.orders: dict[OrderId, Transition[Order]] = {}
+        self.batches: list[Batch] = []
+        self.purchases: list[Purchase] = []
+        self.transfers: list[Transfer] = []
+        self.events: list[AnyEvent] = []
+
+    def candidates(self, orders: Sequence[Order]) -> Sequence[Order]:
+        """Orders to try. At its deadline an order gets a last chance, but not if the exchange has
+        just turned this asset away: it would be tried, and sent back, for ever.
+        """
+        if not self.inventory.failures:
+            return orders
+        return [o for o in orders if not o.must_leave(self.policy, self.stamp.at_us)]
+
+    def seal_direct(self, order: Order, price: int) -> None:
+        """Buy a large order by itself, or let it leave at once if the price has moved."""
+        if not passing_guard([order], price, self.policy):
+            self._fail([order], Reason.PRICE_MOVED)
+            return
+        plan = plan_members(
+            [order],
+            asset=self.book.asset,
+            price=price,
+            inventory=self.inventory,
+            policy=self.policy,
+            kind=BatchKind.DIRECT,
+        )
+        if plan.feasible:
+            self._seal([order], plan, price, BatchKind.DIRECT)
+
+    def seal_waiting(self, price: int) -> None:
+        """Seal the small orders if together they are large enough, or one of them is overdue."""
+        waiting = self.candidates(self.book.waiting)
+        passing = passing_guard(waiting, price, self.policy)
+        chosen = self._choose(passing, price)
+        if chosen is None:
+            return
+        members, plan = chosen
+        self._seal(members, plan, price, BatchKind.AGGREGATED)
+        stay = {order.id for order in passing}
+        self._fail([order for order in waiting if order.id not in stay], Reason.PRICE_MOVED)
+
+    def expire(self) -> None:
+        """Refund what was not sealed and has waited too long."""
+        left = [o for o in (*self.book.direct, *self.book.waiting) if o.id not in self.orders]
+        overdue = [o for o in left if o.must_leave(self.policy, self.stamp.at_us)]
+        self._fail(overdue, Reason.DEADLINE)
+
+    def change(self) -> Change | None:
+        """What was decided. The inventory row is always part of it, so that seals are serial."""
+        if not self.orders:
+            return None
+        before, after = self.book.inventory, self.inventory
+        return Change(
+            orders=tuple(self.orders.values()),
+            new_batches=tuple(self.batches),
+            new_purchases=tuple(self.purchases),
+            inventory=Transition(
+                before, msgspec.structs.replace(after, version=before.version + 1)
+            ),
+            transfers=tuple(self.transfers),
+            events=tuple(self.events),
+        )
+
+    def _choose(self, passing: Sequence[Order], price: int) -> tuple[Sequence[Order], Plan] | None:
+        """The oldest members that make a plan: at most the limit, or as few more as it takes.
+
+        They end where what has to be bought would exceed the exchange's maximum.
+        """
+        asset, quantity, total = self.book.asset, 0, 0
+        members: list[Order] = []
+        for order in passing:
+            if exceeds_maximum(quantity + order.quantity, asset, self.inventory, self.policy):
+                if members:
+                    break
+                continue  # too large by itself, by rules that came later: it holds up nobody
+            members.append(order)
+            quantity, total = quantity + order.quantity, total + order.total
+            if len(members) >= self.policy.batch_limit and (
+                plan := self._find_plan(quantity, total, price)
+            ):
+                return members, plan
+        if 0 < len(members) < self.policy.batch_limit and (
+            plan := self._find_plan(quantity, total, price)
+        ):
+            return members, plan
+        return None
+
+    def _find_plan(self, quantity: int, total: int, price: int) -> Plan | None:
+        """The plan for members of so much together, if it may be carried out now."""
+        plan = plan_purchase(
+            quantity,
+            asset=self.book.asset,
+            price=price,
+            inventory=self.inventory,
+            policy=self.policy,
+            direct=False,
+        )
+        enough = total >= self.policy.threshold or self._may_go_below(plan, total)
+        return plan if enough and plan.feasible else None
+
+    def _may_go_below(self, plan: Plan, total: int) -> bool:
+        """The deadline's exception to the threshold (SPEC §2 "Deadline")."""
+        if not self.overdue:
+            return False
+        reaches_minimum = total >= minimum_value(self.book.asset, self.policy)
+        topped_up = self.policy.on_deadline is OnDeadline.TOP_UP
+        return plan.buy == 0 or reaches_minimum or topped_up
+
+    def _seal(self, members: Sequence[Order], plan: Plan, price: int, kind: BatchKind) -> None:
+        """Bind members to a new batch, reserve, and write the intent."""
+        batch = Batch(
+            key=next(self.keys),
+            asset=self.book.asset.symbol,
+            kind=kind,
+            used=plan.used,
+            surplus=plan.surplus,
+            due_at_us=first_look_us(plan, self.policy, self.stamp),
+            created_at_us=self.stamp.at_us,
+        )
+        purchase = find_purchase(batch, self.book.asset, plan, self.policy, self.stamp)
+        self.batches.append(batch)
+        self.purchases.extend(() if purchase is None else (purchase,))
+        self.inventory = reserve(self.inventory, plan)
+        self.orders.update({o.id: Transition(o, seal(o, batch.key)) for o in members})
+        self.events.append(intended(batch, plan, price, members, self.policy, self.stamp))
+
+    def _fail(self, orders: Sequence[Order], reason: Reason) -> None:
+        """Let orders leave with a full refund."""
+        if not orders:
+            return
+        at_us, symbol = self.stamp.at_us, self.book.asset.symbol
+        moves, transfers = fail_orders(orders, reason, at_us)
+        self.orders.update({move.before.id: move for move in moves})
+        self.transfers.extend(transfers)
+        self.events.append(orders_failed(symbol, orders, reason, at_us))

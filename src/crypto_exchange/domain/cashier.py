@@ -1,0 +1,123 @@
+"""Cashier: decides deposits and withdrawals, and books the house's capital at the exchange; an
+operator's halt of an asset is decided here too.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.change import Change, RequestKey, Transition, store_request
+from crypto_exchange.domain.events import (
+    AssetHaltChanged,
+    Deposited,
+    HouseFunded,
+    Withdrawn,
+)
+from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.ledger import (
+    AccountKind,
+    Transfer,
+    TransferKind,
+    house_account,
+    user_account,
+)
+from crypto_exchange.domain.money import require_dollars
+from crypto_exchange.domain.wallet import Wallet, require_funds
+
+
+class Deposit(msgspec.Struct, frozen=True, kw_only=True):
+    """Put `amount` (10⁻⁸ dollars, whole cents) into a wallet."""
+
+    user_id: UserId
+    amount: int
+    request: RequestKey | None = None
+
+
+class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
+    """Take `amount` (10⁻⁸ dollars, whole cents) out of a wallet."""
+
+    user_id: UserId
+    amount: int
+    request: RequestKey | None = None
+
+
+def deposit(command: Deposit, *, wallet: Wallet, at_us: int) -> Change:
+    """Credit the wallet from outside.
+
+    Raises:
+        InvalidAmount: not positive or not whole cents.
+        AmountTooLarge: above 10,000,000.00.
+    """
+    require_dollars("amount", command.amount)
+    transfer = Transfer(
+        kind=TransferKind.DEPOSIT,
+        debit=house_account(AccountKind.EXTERNAL),
+        credit=user_account(command.user_id),
+        amount=command.amount,
+        at_us=at_us,
+    )
+    return Change(
+        wallet=wallet,
+        transfers=(transfer,),
+        events=(Deposited(at_us=at_us, user_id=command.user_id, amount=command.amount),),
+        request=store_request(command.user_id, command.request),
+    )
+
+
+def withdraw(command: Withdraw, *, wallet: Wallet, at_us: int) -> Change:
+    """Debit the wallet to outside.
+
+    Raises:
+        InvalidAmount: not positive or not whole cents.
+        AmountTooLarge: above 10,000,000.00.
+        InsufficientFunds: more than the balance.
+    """
+    require_dollars("amount", command.amount)
+    require_funds(wallet, command.amount)
+    transfer = Transfer(
+        kind=TransferKind.WITHDRAWAL,
+        debit=user_account(command.user_id),
+        credit=house_account(AccountKind.EXTERNAL),
+        amount=command.amount,
+        at_us=at_us,
+    )
+    return Change(
+        wallet=wallet,
+        transfers=(transfer,),
+        events=(Withdrawn(at_us=at_us, user_id=command.user_id, amount=command.amount),),
+        request=store_request(command.user_id, command.request),
+    )
+
+
+def fund(currency: str, amount: int, *, at_us: int) -> Change:
+    """Book a balance found at, or moved to (from, if negative), the exchange as the house's capital.
+
+    `amount` in 10⁻⁸ dollars or the asset's units; 0 books nothing.
+    """
+    if amount == 0:
+        return Change()
+    venue = house_account(AccountKind.VENUE, currency)
+    capital = house_account(AccountKind.CAPITAL, currency)
+    transfer = Transfer(
+        kind=TransferKind.FUNDING,
+        debit=venue if amount > 0 else capital,
+        credit=capital if amount > 0 else venue,
+        amount=abs(amount),
+        at_us=at_us,
+    )
+    return Change(
+        transfers=(transfer,),
+        events=(HouseFunded(at_us=at_us, currency=currency, amount=amount),),
+    )
+
+
+def halt(asset: Asset, *, halted: bool, at_us: int) -> Change:
+    """Halt an asset by an operator's word, or take that word back."""
+    if asset.halted == halted:
+        return Change()
+    after = msgspec.structs.replace(asset, halted=halted, version=asset.version + 1)
+    return Change(
+        assets=(Transition(asset, after),),
+        events=(AssetHaltChanged(at_us=at_us, asset=asset.symbol, halted=halted),),
+    )

@@ -1,0 +1,197 @@
+"""Everything the domain can say no with.
+
+Three trees: `DomainError` is a refusal that a person may cause (stable `code`, typed fields, changes
+nothing); `PortError` is a wire that broke or a race that was lost; `InvariantViolation` is a bug.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """A refusal by a rule. Subclasses carry fields; the message says what was expected and was."""
+
+    code: ClassVar[str]
+
+
+class InvalidField(DomainError):
+    """A field is missing, unknown, of the wrong type, or breaks its format."""
+
+    code = "invalid_field"
+
+    def __init__(self, field: str, expected: str, was: str) -> None:
+        super().__init__(f"{field}: expected {expected}, was {was}")
+        self.field, self.expected, self.was = field, expected, was
+
+
+class InvalidAmount(DomainError):
+    """An amount is zero, negative, not a plain decimal number or has too many decimals."""
+
+    code = "invalid_amount"
+
+    def __init__(self, field: str, expected: str, was: str) -> None:
+        super().__init__(f"{field}: expected {expected}, was {was}")
+        self.field, self.expected, self.was = field, expected, was
+
+
+class AmountTooSmall(DomainError):
+    """The quantity or total that follows from the request rounds to zero."""
+
+    code = "amount_too_small"
+
+    def __init__(self, field: str, smallest: str, was: str) -> None:
+        super().__init__(f"{field}: expected enough to buy at least {smallest}, was {was}")
+        self.field, self.smallest, self.was = field, smallest, was
+
+
+class AmountTooLarge(DomainError):
+    """An amount is above the most that one call, or the exchange, takes."""
+
+    code = "amount_too_large"
+
+    def __init__(self, field: str, largest: str, was: str) -> None:
+        super().__init__(f"{field}: expected at most {largest}, was {was}")
+        self.field, self.largest, self.was = field, largest, was
+
+
+class UnknownAsset(DomainError):
+    """No asset has this symbol."""
+
+    code = "unknown_asset"
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"crypto: expected the name of a listed crypto-currency, was {symbol!r}")
+        self.symbol = symbol
+
+
+class AssetHalted(DomainError):
+    """The asset cannot be bought now, by an operator's word or the exchange's."""
+
+    code = "asset_halted"
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"{symbol} is halted: expected an asset whose status is active")
+        self.symbol = symbol
+
+
+class PriceStale(DomainError):
+    """No price, or one that is too old (or from the future) to quote with."""
+
+    code = "price_stale"
+
+    def __init__(self, symbol: str, age_us: int | None) -> None:
+        was = "no price yet" if age_us is None else f"a price {age_us // 1_000_000} s old"
+        super().__init__(f"{symbol}: expected a fresh price, was {was}; try again shortly")
+        self.symbol, self.age_us = symbol, age_us
+
+
+class InsufficientFunds(DomainError):
+    """The wallet holds less than the command needs. Amounts in 10⁻⁸ dollars."""
+
+    code = "insufficient_funds"
+
+    def __init__(self, required: int, available: int) -> None:
+        super().__init__(
+            f"expected at least {_dollars(required)} USD in the wallet, was {_dollars(available)}"
+        )
+        self.required, self.available = required, available
+
+
+class TooLate(DomainError):
+    """The order can no longer be cancelled."""
+
+    code = "too_late"
+
+    def __init__(self, order_id: int, state: str) -> None:
+        super().__init__(f"order {order_id}: expected state aggregated to cancel, was {state}")
+        self.order_id, self.state = order_id, state
+
+
+class UsernameTaken(DomainError):
+    """Somebody has this username already, in this or another case."""
+
+    code = "username_taken"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"username: expected one that nobody has, {username!r} is taken")
+        self.username = username
+
+
+class NotFound(DomainError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    code = "not_found"
+
+    def __init__(self, what: str, ident: object) -> None:
+        super().__init__(f"{what} {ident} was not found")
+        self.what, self.ident = what, ident
+
+
+class IdempotencyKeyReused(DomainError):
+    """The key was used before, for another command."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key: expected a new key, or the same command again; {key!r} was used "
+            "before for another command"
+        )
+        self.key = key
+
+
+class InvalidCredentials(DomainError):
+    """Unknown user or wrong password: the same answer for both."""
+
+    code = "invalid_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("username or password is wrong")
+
+
+class Unauthenticated(DomainError):
+    """The token is missing, malformed, expired, revoked or not meant for this use."""
+
+    code = "unauthenticated"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
+class InvalidCursor(DomainError):
+    """The cursor is not one that a list gave."""
+
+    code = "invalid_cursor"
+
+    def __init__(self, was: str) -> None:
+        super().__init__(f"cursor: expected one from a Link header of this list, was {was!r}")
+        self.was = was
+
+
+class PortError(Exception):
+    """Something outside the domain failed; nothing is known to be wrong with the request."""
+
+
+class Conflict(PortError):
+    """A row was not as loaded: somebody else committed first. Load and decide again."""
+
+
+class RequestRepeated(PortError):
+    """The idempotency key of this change is stored already. Answer with what it stored."""
+
+
+class Unavailable(PortError):
+    """A service cannot be reached or does not answer in time."""
+
+
+class OutcomeUnknown(PortError):
+    """The exchange may or may not have executed the purchase. Never send it again: look it up."""
+
+
+class InvariantViolation(Exception):
+    """A bug: something that the rules make impossible has happened."""
+
+
+def _dollars(usd: int) -> str:
+    return f"{usd // 10**8}.{usd % 10**8 // 10**6:02d}"

@@ -1,0 +1,167 @@
+"""Facts, in the past tense, as a tagged union: what the event log holds, in commit order.
+
+Amounts are in the units of the rows they tell of. Batch events carry all members, so that one row
+tells one commit.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from crypto_exchange.domain.ids import HOUSE, BatchKey, OrderId, Symbol, UserId
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """What every event has: whose it is (the house's for batches) and when it was decided."""
+
+    at_us: int
+    user_id: UserId = HOUSE
+
+
+class UserRegistered(Event, frozen=True, kw_only=True, tag=True):
+    """A user and their wallet exist."""
+
+    username: str
+
+
+class Deposited(Event, frozen=True, kw_only=True, tag=True):
+    """Dollars came in from outside."""
+
+    amount: int
+
+
+class Withdrawn(Event, frozen=True, kw_only=True, tag=True):
+    """Dollars went out."""
+
+    amount: int
+
+
+class OrderPlaced(Event, frozen=True, kw_only=True, tag=True):
+    """The wallet was debited and the order exists."""
+
+    order_id: OrderId
+    asset: Symbol
+    quantity: int
+    unit_price: int
+    total: int
+    direct: bool
+    state: str
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True, tag=True):
+    """A waiting order was withdrawn by its owner and refunded."""
+
+    order_id: OrderId
+    refunded: int
+
+
+class OrdersFailed(Event, frozen=True, kw_only=True, tag=True):
+    """Waiting orders left without a purchase, refunded in full."""
+
+    asset: Symbol
+    reason: str
+    orders: tuple[tuple[UserId, OrderId], ...]
+
+
+class PurchaseIntended(Event, frozen=True, kw_only=True, tag=True):
+    """Members are bound, coins reserved, and what will be sent is fixed (quantity 0: nothing)."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+    price: int
+    quantity: int
+    used: int
+    timestamp_ms: int
+    window_ms: int
+    orders: tuple[tuple[UserId, OrderId], ...]
+
+
+class PurchaseRejected(Event, frozen=True, kw_only=True, tag=True):
+    """The exchange said no for sure."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+    code: str
+    message: str
+
+
+class PurchaseNotPlaced(Event, frozen=True, kw_only=True, tag=True):
+    """It is proven that the exchange never executed the attempt."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+    answered_ms: int
+
+
+class OrderOutcome(msgspec.Struct, frozen=True, array_like=True):
+    """One member's share of a settled batch."""
+
+    user_id: UserId
+    order_id: OrderId
+    filled: int
+    charged: int
+    refunded: int
+
+
+class BatchSettled(Event, frozen=True, kw_only=True, tag=True):
+    """Coins were delivered, charges taken, the rest refunded."""
+
+    batch: BatchKey
+    asset: Symbol
+    bought: int
+    cost: int
+    used: int
+    outcomes: tuple[OrderOutcome, ...]
+
+
+class BatchReturned(Event, frozen=True, kw_only=True, tag=True):
+    """The members wait again."""
+
+    batch: BatchKey
+    asset: Symbol
+
+
+class BatchRefunded(Event, frozen=True, kw_only=True, tag=True):
+    """All members left with a full refund."""
+
+    batch: BatchKey
+    asset: Symbol
+    reason: str
+    orders: tuple[tuple[UserId, OrderId], ...]
+
+
+class AssetHaltChanged(Event, frozen=True, kw_only=True, tag=True):
+    """An operator halted an asset or resumed it."""
+
+    asset: Symbol
+    halted: bool
+
+
+class HouseFunded(Event, frozen=True, kw_only=True, tag=True):
+    """A balance was found at, or moved to, the exchange."""
+
+    currency: str
+    amount: int
+
+
+AnyEvent: TypeAlias = (
+    UserRegistered
+    | Deposited
+    | Withdrawn
+    | OrderPlaced
+    | OrderCancelled
+    | OrdersFailed
+    | PurchaseIntended
+    | PurchaseRejected
+    | PurchaseNotPlaced
+    | BatchSettled
+    | BatchReturned
+    | BatchRefunded
+    | AssetHaltChanged
+    | HouseFunded
+)

@@ -1,0 +1,128 @@
+"""Ledger: double entry, one currency a transfer, never edited.
+
+A transfer moves `amount` from its debit account to its credit account: the debit account goes down,
+the credit account up, so all accounts of a currency sum to zero at all times. `venue` and `external`
+hold minus the balance that is kept there.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from crypto_exchange.domain.ids import HOUSE, BatchKey, OrderId, UserId
+
+USD = "USD"
+
+
+class AccountKind(enum.Enum):
+    """Whose money an account counts."""
+
+    USER = "user"
+    SUSPENSE = "suspense"
+    PNL = "house:pnl"
+    INVENTORY = "house:inventory"
+    FEES = "house:fees"
+    CAPITAL = "house:capital"
+    CLEARING = "clearing"
+    VENUE = "venue"
+    EXTERNAL = "external"
+
+
+class TransferKind(enum.Enum):
+    """Why an amount moved."""
+
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    CHARGE = "charge"
+    DELIVERY = "delivery"
+    FILL = "fill"
+    COST = "cost"
+    FEE = "fee"
+    INVENTORY = "inventory"
+    PNL = "pnl"
+    FUNDING = "funding"
+
+
+class Account(msgspec.Struct, frozen=True):
+    """`owner` is a user id or a batch key where the kind has one, else None."""
+
+    kind: AccountKind
+    currency: str
+    owner: UserId | BatchKey | None = None
+
+    @property
+    def name(self) -> str:
+        """As printed by `ledger`: `user:1:USD`, `house:inventory:BTC`, `clearing:KEY:USD` …"""
+        middle = "" if self.owner is None else f":{self.owner}"
+        return f"{self.kind.value}{middle}:{self.currency}"
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger row. `amount` is positive: 10⁻⁸ dollars, or the asset's units."""
+
+    kind: TransferKind
+    debit: Account
+    credit: Account
+    amount: int
+    at_us: int
+    order_id: OrderId | None = None
+
+    @property
+    def currency(self) -> str:
+        """The one currency that moves."""
+        return self.debit.currency
+
+    @property
+    def user_id(self) -> UserId:
+        """The one user touched, or the house."""
+        for account in (self.debit, self.credit):
+            if isinstance(account.owner, int):
+                return account.owner
+        return HOUSE
+
+
+def user_account(user_id: UserId, currency: str = USD) -> Account:
+    """A user's wallet (USD) or holding (any other currency)."""
+    return Account(AccountKind.USER, currency, user_id)
+
+
+def suspense_account(user_id: UserId) -> Account:
+    """The money of a user's unsettled orders."""
+    return Account(AccountKind.SUSPENSE, USD, user_id)
+
+
+def clearing_account(batch: BatchKey, currency: str = USD) -> Account:
+    """What passes through one batch; zero when it is closed."""
+    return Account(AccountKind.CLEARING, currency, batch)
+
+
+def house_account(kind: AccountKind, currency: str = USD) -> Account:
+    """An account without an owner: the house's own, the venue's or the outside world's."""
+    return Account(kind, currency)
+
+
+def refund(user_id: UserId, order_id: OrderId, amount: int, *, at_us: int) -> Transfer:
+    """Give suspended dollars of an order back to its owner's wallet."""
+    return Transfer(
+        kind=TransferKind.REFUND,
+        debit=suspense_account(user_id),
+        credit=user_account(user_id),
+        amount=amount,
+        at_us=at_us,
+        order_id=order_id,
+    )
+
+
+def balances(transfers: Iterable[Transfer]) -> dict[Account, int]:
+    """Sum transfers per account: credits up, debits down."""
+    sums: dict[Account, int] = defaultdict(int)
+    for transfer in transfers:
+        sums[transfer.debit] -= transfer.amount
+        sums[transfer.credit] += transfer.amount
+    return dict(sums)

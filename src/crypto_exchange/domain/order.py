@@ -1,0 +1,145 @@
+"""Order: a purchase by one user, and its state machine.
+
+An order is `pending` while it is being bought: a direct one from placement on, a small one once its
+batch is sealed. A small one waits as `aggregated` until then, and is `aggregated` again when the
+exchange turned its batch away for reasons of its own. The four other states are final.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.policy import OnDeadline, Policy
+
+
+class OrderState(enum.Enum):
+    """Where an order stands."""
+
+    PENDING = "pending"
+    AGGREGATED = "aggregated"
+    COMPLETED = "completed"
+    PARTIALLY_COMPLETED = "partially_completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class OrderTrigger(enum.Enum):
+    """What can happen to an order."""
+
+    SEAL = "seal"
+    RETURN = "return"
+    DELIVER = "deliver"
+    DELIVER_PART = "deliver_part"
+    FAIL = "fail"
+    CANCEL = "cancel"
+
+
+class Reason(enum.Enum):
+    """Why an order failed."""
+
+    PRICE_MOVED = "price_moved"
+    DEADLINE = "deadline"
+    EXCHANGE_REJECTED = "exchange_rejected"
+    UNFILLED = "unfilled"
+
+
+ORDER_TRANSITIONS: dict[tuple[OrderState, OrderTrigger], OrderState] = {
+    (OrderState.AGGREGATED, OrderTrigger.SEAL): OrderState.PENDING,
+    (OrderState.AGGREGATED, OrderTrigger.FAIL): OrderState.FAILED,
+    (OrderState.AGGREGATED, OrderTrigger.CANCEL): OrderState.CANCELLED,
+    # A direct order is pending before it is sealed too, and stays so when it is returned.
+    (OrderState.PENDING, OrderTrigger.SEAL): OrderState.PENDING,
+    (OrderState.PENDING, OrderTrigger.RETURN): OrderState.AGGREGATED,
+    (OrderState.PENDING, OrderTrigger.DELIVER): OrderState.COMPLETED,
+    (OrderState.PENDING, OrderTrigger.DELIVER_PART): OrderState.PARTIALLY_COMPLETED,
+    (OrderState.PENDING, OrderTrigger.FAIL): OrderState.FAILED,
+}
+FINAL_STATES = frozenset(OrderState) - {state for state, _ in ORDER_TRANSITIONS}
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """`quantity` and `filled` in the asset's units, `unit_price` in 10⁻¹² dollars without the spread.
+
+    `total` is what the wallet was debited (10⁻⁸ dollars, whole cents), `charged` what of it was spent
+    when the order ended. `batch` names the live batch of a pending order.
+    """
+
+    user_id: UserId
+    id: OrderId
+    asset: Symbol
+    quantity: int
+    unit_price: int
+    total: int
+    direct: bool
+    state: OrderState
+    created_at_us: int
+    reason: Reason | None = None
+    batch: BatchKey | None = None
+    filled: int = 0
+    charged: int = 0
+    version: int = 0
+
+    @property
+    def refunded(self) -> int:
+        """What came back to the wallet, 10⁻⁸ dollars; 0 while the order is open."""
+        return self.total - self.charged if self.state in FINAL_STATES else 0
+
+    def is_overdue(self, policy: Policy, at_us: int) -> bool:
+        """Whether the longest wait is over, counted from placement."""
+        return at_us >= self.created_at_us + policy.max_wait_us
+
+    def must_leave(self, policy: Policy, at_us: int) -> bool:
+        """Whether the order is refunded if it cannot be bought now."""
+        return policy.on_deadline is not OnDeadline.WAIT and self.is_overdue(policy, at_us)
+
+
+def next_order_state(state: OrderState, trigger: OrderTrigger) -> OrderState:
+    """Look the transition up.
+
+    Raises:
+        InvariantViolation: this cannot happen to an order in this state.
+    """
+    try:
+        return ORDER_TRANSITIONS[state, trigger]
+    except KeyError:
+        raise InvariantViolation(f"an order cannot {trigger.value} while {state.value}") from None
+
+
+def seal(order: Order, batch: BatchKey) -> Order:
+    """Bind a waiting order to a batch."""
+    return _moved(order, OrderTrigger.SEAL, batch=batch)
+
+
+def release(order: Order) -> Order:
+    """Let an order of an ended batch wait again; a direct one stays pending."""
+    if order.direct:
+        return msgspec.structs.replace(order, batch=None, version=order.version + 1)
+    return _moved(order, OrderTrigger.RETURN, batch=None)
+
+
+def deliver(order: Order, filled: int, charged: int) -> Order:
+    """End a pending order with what it got and what that cost; nothing got is a failure."""
+    if filled == 0:
+        return fail(order, Reason.UNFILLED)
+    whole = filled >= order.quantity
+    trigger = OrderTrigger.DELIVER if whole else OrderTrigger.DELIVER_PART
+    return _moved(order, trigger, filled=filled, charged=charged)
+
+
+def fail(order: Order, reason: Reason) -> Order:
+    """End an order with nothing bought, everything refunded."""
+    return _moved(order, OrderTrigger.FAIL, reason=reason)
+
+
+def cancel(order: Order) -> Order:
+    """End a waiting order by its owner's wish."""
+    return _moved(order, OrderTrigger.CANCEL)
+
+
+def _moved(order: Order, trigger: OrderTrigger, **changes: object) -> Order:
+    state = next_order_state(order.state, trigger)
+    return msgspec.structs.replace(order, state=state, version=order.version + 1, **changes)

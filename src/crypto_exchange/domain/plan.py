@@ -1,0 +1,95 @@
+"""Plan: what would be bought for a set of members, and whether it may be."""
+
+from __future__ import annotations
+
+import msgspec
+
+from crypto_exchange.domain.asset import Asset, Inventory
+from crypto_exchange.domain.money import (
+    BPS,
+    PPM,
+    PRICE_SCALE,
+    USD_SCALE,
+    ceil_div,
+    pow10,
+    quantity_worth,
+)
+from crypto_exchange.domain.policy import FeeIn, Policy
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """`buy` coins at the exchange and take `used` from the inventory; `surplus` will be left over."""
+
+    buy: int
+    used: int
+    surplus: int
+    feasible: bool
+
+
+def plan_purchase(
+    quantity: int,
+    *,
+    asset: Asset,
+    price: int,
+    inventory: Inventory,
+    policy: Policy,
+    direct: bool,
+) -> Plan:
+    """Plan for members that need `quantity` units, at a fresh price of an active asset.
+
+    SPEC §2 "Plan": need = quantity − free inventory. Nothing is bought if that is ≤ 0. Otherwise `buy`
+    is the smallest lot multiple that, less a fee taken in coin, covers the need and is worth the
+    exchange's minimum plus the reserve. Feasible if within the exchange's maximum and what the
+    inventory will be, purchases under way included, is within the cap.
+    """
+    need = quantity - inventory.free
+    if need <= 0:
+        return Plan(0, quantity, 0, feasible=True)
+    used = quantity - need
+    buy = max(_gross(need, asset, policy), smallest_purchase(asset, price, policy))
+    surplus = net_of_coin_fee(buy, asset, policy) - need
+    afterwards = inventory.free - used + inventory.expected + surplus
+    limit = _inventory_limit(asset, price, policy, direct=direct)
+    fits = not asset.rule.max_quantity or buy <= asset.rule.max_quantity
+    return Plan(buy, used, surplus, feasible=fits and afterwards * price <= limit)
+
+
+def exceeds_maximum(quantity: int, asset: Asset, inventory: Inventory, policy: Policy) -> bool:
+    """Whether what has to be bought for so much is more than the exchange takes at once."""
+    need, maximum = quantity - inventory.free, asset.rule.max_quantity
+    return need > 0 and 0 < maximum < _gross(need, asset, policy)
+
+
+def smallest_purchase(asset: Asset, price: int, policy: Policy) -> int:
+    """The smallest quantity that the exchange surely accepts, rounded up to a lot."""
+    floor = minimum_value(asset, policy)
+    return _lots(max(quantity_worth(floor, price, asset.scale), asset.rule.min_quantity, 1), asset)
+
+
+def minimum_value(asset: Asset, policy: Policy) -> int:
+    """The exchange's minimum plus the reserve, 10⁻⁸ dollars, rounded up."""
+    return ceil_div(asset.rule.min_notional * policy.minimum_reserve_bps, BPS)
+
+
+def net_of_coin_fee(quantity: int, asset: Asset, policy: Policy) -> int:
+    """What of a purchase arrives: less a fee taken in coin, which is rounded up to the unit."""
+    if policy.fee_in is not FeeIn.COIN:
+        return quantity
+    return quantity - ceil_div(quantity * asset.rule.fee_ppm, PPM)
+
+
+def _gross(need: int, asset: Asset, policy: Policy) -> int:
+    """The smallest lot multiple that brings at least `need` coins after a coin fee."""
+    if policy.fee_in is not FeeIn.COIN:
+        return _lots(need, asset)
+    return _lots(ceil_div(need * PPM, PPM - asset.rule.fee_ppm), asset)
+
+
+def _lots(quantity: int, asset: Asset) -> int:
+    return ceil_div(quantity, asset.rule.lot_step) * asset.rule.lot_step
+
+
+def _inventory_limit(asset: Asset, price: int, policy: Policy, *, direct: bool) -> int:
+    """The cap in quantity × price; a direct order may always leave one smallest purchase."""
+    cap = policy.inventory_cap * pow10(asset.scale + PRICE_SCALE - USD_SCALE)
+    return max(cap, smallest_purchase(asset, price, policy) * price) if direct else cap

@@ -1,0 +1,233 @@
+"""Ports: what the use cases need from outside, as Protocols. Adapters match them by shape alone.
+
+All of them may raise `Unavailable` when their service cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from crypto_exchange.domain.asset import Asset, MarketRule
+from crypto_exchange.domain.change import Change, StoredRequest
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Finding, Outcome, Purchase
+from crypto_exchange.domain.user import (
+    AccessClaims,
+    RefreshClaims,
+    Role,
+    Session,
+    TokenPair,
+    User,
+)
+from crypto_exchange.domain.views import (
+    Book,
+    Cursor,
+    Due,
+    HoldingView,
+    LedgerBalance,
+    OpenBatch,
+    OrderView,
+    TransactionView,
+)
+from crypto_exchange.domain.wallet import Wallet
+
+
+class Clock(Protocol):
+    """Time, in microseconds since 1970 UTC."""
+
+    def now_us(self) -> int:
+        """Now."""
+
+
+class Ids(Protocol):
+    """New identifiers: integers below 2⁵³, never given twice, and random keys."""
+
+    async def next_user_id(self) -> UserId:
+        """A new user's id."""
+
+    async def next_order_id(self) -> OrderId:
+        """A new order's id."""
+
+    def new_key(self) -> str:
+        """A random name of 24 hexadecimal characters, for a batch or a session."""
+
+
+class UnitOfWork(Protocol):
+    """One load → decide → commit. Loads see committed rows; `commit` writes all or nothing.
+
+    Leaving its block cleanly without `commit` or `abandon` is an `InvariantViolation`.
+    """
+
+    async def commit(self, change: Change) -> None:
+        """Write a change.
+
+        Raises:
+            Conflict: a row is not as it was loaded.
+            RequestRepeated: the idempotency key is stored already.
+            UsernameTaken: a new user's name is.
+            Unavailable: it is not known to be written.
+        """
+
+    def abandon(self) -> None:
+        """Decide to write nothing."""
+
+    async def get_wallet(self, user_id: UserId) -> Wallet:
+        """A user's wallet. Raises `NotFound`."""
+
+    async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
+        """What is stored under an idempotency key."""
+
+    async def get_order(self, user_id: UserId, order_id: OrderId) -> Order:
+        """A user's own order. Raises `NotFound`."""
+
+    async def get_asset(self, symbol: Symbol) -> Asset:
+        """An asset. Raises `UnknownAsset`."""
+
+    async def get_book(self, symbol: Symbol, *, limit: int) -> Book:
+        """An asset, its inventory and at most `limit` direct and small orders that wait, each oldest
+        first, none of them in a batch. Raises `UnknownAsset`.
+        """
+
+    async def get_batch(self, key: BatchKey) -> OpenBatch:
+        """A batch with its newest purchase and open members. Raises `NotFound`."""
+
+    async def find_user(self, username: str) -> User | None:
+        """A user by name, without case."""
+
+    async def get_user(self, user_id: UserId) -> User:
+        """A user. Raises `NotFound`."""
+
+    async def find_session(self, user_id: UserId, session_id: str) -> Session | None:
+        """A user's session."""
+
+
+class Begin(Protocol):
+    """Open a unit of work. With `lock`, the wallet, inventory or batch loaded is locked until the
+    block ends, so that a commit of it cannot conflict: for the retry after a conflict.
+    """
+
+    def __call__(self, *, lock: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open one."""
+
+
+class ReadModels(Protocol):
+    """Queries. Lists are ordered by (created_at, id) descending and hold at most `limit`."""
+
+    async def get_wallet(self, user_id: UserId) -> Wallet:
+        """Raises `NotFound`."""
+
+    async def list_holdings(self, user_id: UserId) -> tuple[HoldingView, ...]:
+        """A user's holdings with a quantity, by symbol."""
+
+    async def get_order(self, user_id: UserId, order_id: OrderId) -> OrderView:
+        """Raises `NotFound`, also for another user's."""
+
+    async def list_orders(
+        self, user_id: UserId, *, limit: int, after: Cursor | None
+    ) -> tuple[OrderView, ...]:
+        """A page of a user's orders."""
+
+    async def get_transaction(self, user_id: UserId, transaction_id: int) -> TransactionView:
+        """Raises `NotFound`, also for another user's."""
+
+    async def list_transactions(
+        self, user_id: UserId, *, limit: int, after: Cursor | None
+    ) -> tuple[TransactionView, ...]:
+        """A page of the movements of a user's wallet."""
+
+    async def list_assets(self) -> tuple[Asset, ...]:
+        """All assets by symbol."""
+
+    async def list_ledger(self) -> tuple[LedgerBalance, ...]:
+        """Every account that has ever moved, by name, from one snapshot."""
+
+    async def find_due(self, at_us: int) -> Due:
+        """Assets with waiting orders, and the keys of open batches to look at by now (at most 200)."""
+
+
+class Market(Protocol):
+    """What is known of the exchange's market, as the service keeps it."""
+
+    async def save_prices(self, prices: Mapping[Symbol, int], at_us: int) -> tuple[Asset, ...]:
+        """Keep prices (10⁻¹² dollars) seen at a time; older than what is kept is ignored.
+
+        Returns the assets as they are now.
+        """
+
+    async def save_rules(self, rules: Mapping[Symbol, MarketRule | None]) -> None:
+        """Keep market rules; None says that the exchange does not trade the asset now."""
+
+
+class AssetCache(Protocol):
+    """Assets with their prices, near by. Never fails: a cache that is down is a miss."""
+
+    async def find(self, symbol: Symbol) -> Asset | None:
+        """One asset, or a miss."""
+
+    async def list_all(self) -> tuple[Asset, ...] | None:
+        """All assets by symbol, or a miss."""
+
+    async def put(self, assets: Sequence[Asset]) -> None:
+        """Keep all assets; one older (by version, then by price time) than what is kept is ignored."""
+
+
+class Tally(Protocol):
+    """A running total of what waits per asset, which gives the wake-up: a hint, and may be lost."""
+
+    async def add(self, symbol: Symbol, total: int, *, direct: bool) -> None:
+        """Count an order; wake up the worker if it is direct or the threshold is reached."""
+
+    async def overwrite(self, symbol: Symbol, total: int) -> None:
+        """Replace the total by what the database says."""
+
+
+class Exchange(Protocol):
+    """The venue. Prices in 10⁻¹² dollars, quantities in assets' units."""
+
+    async def list_prices(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, int]:
+        """The last prices; an unknown symbol is left out."""
+
+    async def list_rules(self, scales: Mapping[Symbol, int]) -> Mapping[Symbol, MarketRule | None]:
+        """Market rules in units of the given scales; None for what does not trade now."""
+
+    async def list_balances(self) -> Mapping[str, int]:
+        """What is kept there: USD in 10⁻⁸ dollars, any other currency in 10⁻⁸ coins."""
+
+    def now_ms(self) -> int:
+        """The exchange's clock, as last compared with ours, in milliseconds."""
+
+    async def submit(self, purchase: Purchase) -> Outcome:
+        """Send a purchase, once, signed with exactly its times; nothing after its window.
+
+        Raises:
+            OutcomeUnknown: anything but a final fill or a definite rejection.
+        """
+
+    async def find(self, purchase: Purchase) -> Finding:
+        """Look a purchase up by order and by trades; never changes anything there."""
+
+
+class PasswordHasher(Protocol):
+    """Slow hashes, off the event loop."""
+
+    async def hash(self, password: str) -> str:
+        """Hash a new password."""
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        """Compare; None (no such user) takes as long and is False."""
+
+
+class Tokens(Protocol):
+    """Signed tokens. Reading raises `Unauthenticated` for anything but a good one of its kind."""
+
+    def issue(self, role: Role, session: Session) -> TokenPair:
+        """A pair for a session's user and current generation; the refresh token ends with it."""
+
+    def read_access(self, token: str) -> AccessClaims:
+        """Check an access token."""
+
+    def read_refresh(self, token: str) -> RefreshClaims:
+        """Check a refresh token's form; whether it is still good, the session says."""

@@ -1,0 +1,270 @@
+"""State: the rows of the whole service in dicts, with the loads and the one write of a database.
+
+`apply` checks every transition before it writes anything, so a refused change leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
+from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.change import (
+    Change,
+    StoredRequest,
+    balance_deltas,
+    charges_by_holding,
+)
+from crypto_exchange.domain.errors import (
+    Conflict,
+    InvariantViolation,
+    NotFound,
+    RequestRepeated,
+    UnknownAsset,
+    UsernameTaken,
+)
+from crypto_exchange.domain.events import AnyEvent
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.ledger import Transfer, balances
+from crypto_exchange.domain.order import FINAL_STATES, Order
+from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.user import Session, User
+from crypto_exchange.domain.views import Book, OpenBatch
+from crypto_exchange.domain.wallet import Wallet
+
+
+class State:
+    """All rows. `transfers` are numbered from 1 by their place; `holdings` are (quantity, cost)."""
+
+    def __init__(self, assets: tuple[Asset, ...] = ()) -> None:
+        """Start with listed assets and nothing else."""
+        self.users: dict[UserId, User] = {}
+        self.sessions: dict[tuple[UserId, str], Session] = {}
+        self.wallets: dict[UserId, Wallet] = {}
+        self.holdings: dict[tuple[UserId, Symbol], tuple[int, int]] = {}
+        self.assets: dict[Symbol, Asset] = {}
+        self.inventory: dict[Symbol, Inventory] = {}
+        self.names: dict[str, UserId] = {}
+        self.orders: dict[OrderId, Order] = {}
+        self.open_orders: dict[OrderId, Order] = {}
+        self.batches: dict[BatchKey, Batch] = {}
+        self.purchases: dict[tuple[BatchKey, int], Purchase] = {}
+        self.fills: dict[tuple[BatchKey, int], list[Fill]] = {}
+        self.transfers: list[Transfer] = []
+        self.events: list[AnyEvent] = []
+        self.requests: dict[tuple[UserId, str, str], StoredRequest] = {}
+        self._ids = 0
+        self.apply(Change(new_assets=assets))
+
+    def next_user_id(self) -> UserId:
+        """A new user's id."""
+        return self._next_id()
+
+    def next_order_id(self) -> OrderId:
+        """A new order's id."""
+        return self._next_id()
+
+    def get_wallet(self, user_id: UserId) -> Wallet:
+        """Raises `NotFound`."""
+        if user_id not in self.wallets:
+            raise NotFound("wallet of user", user_id)
+        return self.wallets[user_id]
+
+    def get_user(self, user_id: UserId) -> User:
+        """Raises `NotFound`."""
+        if user_id not in self.users:
+            raise NotFound("user", user_id)
+        return self.users[user_id]
+
+    def find_user(self, username: str) -> User | None:
+        """By name, without case."""
+        user_id = self.names.get(username.lower())
+        return None if user_id is None else self.users[user_id]
+
+    def get_asset(self, symbol: Symbol) -> Asset:
+        """Raises `UnknownAsset`."""
+        if symbol not in self.assets:
+            raise UnknownAsset(symbol)
+        return self.assets[symbol]
+
+    def get_order(self, user_id: UserId, order_id: OrderId) -> Order:
+        """Raises `NotFound`, also for another user's."""
+        order = self.orders.get(order_id)
+        if order is None or order.user_id != user_id:
+            raise NotFound("order", order_id)
+        return order
+
+    def get_book(self, symbol: Symbol, *, limit: int) -> Book:
+        """Raises `UnknownAsset`."""
+        asset = self.get_asset(symbol)
+        loose = sorted(
+            (o for o in self.open_orders.values() if o.asset == symbol and o.batch is None),
+            key=lambda order: (order.created_at_us, order.id),
+        )
+        return Book(
+            asset=asset,
+            inventory=self.inventory[symbol],
+            direct=tuple(o for o in loose if o.direct)[:limit],
+            waiting=tuple(o for o in loose if not o.direct)[:limit],
+        )
+
+    def get_batch(self, key: BatchKey) -> OpenBatch:
+        """Raises `NotFound`."""
+        batch = self.batches.get(key)
+        if batch is None:
+            raise NotFound("batch", key)
+        return OpenBatch(
+            batch=batch,
+            purchase=self.purchases.get((key, batch.attempt)),
+            members=tuple(o for o in self.open_orders.values() if o.batch == key),
+            asset=self.assets[batch.asset],
+            inventory=self.inventory[batch.asset],
+        )
+
+    def save_prices(self, prices: Mapping[Symbol, int], at_us: int) -> None:
+        """Keep prices of known assets; one older than what is kept is ignored."""
+        for symbol in prices.keys() & self.assets.keys():
+            asset = self.assets[symbol]
+            if asset.priced_at_us is None or asset.priced_at_us <= at_us:
+                self.assets[symbol] = msgspec.structs.replace(
+                    asset, price=prices[symbol], priced_at_us=at_us
+                )
+
+    def save_rules(self, rules: Mapping[Symbol, MarketRule | None]) -> None:
+        """Keep rules of known assets; None says that the exchange does not trade it now."""
+        for symbol in rules.keys() & self.assets.keys():
+            asset, rule = self.assets[symbol], rules[symbol]
+            after = msgspec.structs.replace(
+                asset, rule=rule or asset.rule, trading=rule is not None
+            )
+            if after != asset:
+                self.assets[symbol] = msgspec.structs.replace(after, version=asset.version + 1)
+
+    def ledger(self) -> dict[str, int]:
+        """Every account that ever moved, by name."""
+        return {a.name: amount for a, amount in balances(self.transfers).items()}
+
+    def apply(self, change: Change) -> None:
+        """Write a change, all or nothing.
+
+        Raises:
+            Conflict, RequestRepeated, UsernameTaken: as the unit of work does.
+            InvariantViolation: a balance would become negative.
+        """
+        self._check(change)
+        self._write_balances(change)
+        for user in change.users:
+            self.users[user.id] = user
+            self.names[user.username.lower()] = user.id
+            self.wallets[user.id] = Wallet(user.id)
+        self.sessions |= {(s.user_id, s.id): s for s in change.new_sessions}
+        self.sessions |= {(m.after.user_id, m.after.id): m.after for m in change.sessions}
+        self.assets |= {a.symbol: a for a in change.new_assets}
+        self.assets |= {m.after.symbol: self._with_price(m.after) for m in change.assets}
+        self.inventory |= {a.symbol: Inventory(asset=a.symbol) for a in change.new_assets}
+        for order in (*change.new_orders, *(move.after for move in change.orders)):
+            self._write_order(order)
+        self.batches |= {b.key: b for b in change.new_batches}
+        self.batches |= {m.after.key: m.after for m in change.batches}
+        self.purchases |= {(p.batch, p.attempt): p for p in change.new_purchases}
+        self.purchases |= {(m.after.batch, m.after.attempt): m.after for m in change.purchases}
+        for purchase, fill in change.fills:
+            self.fills.setdefault((purchase.batch, purchase.attempt), []).append(fill)
+        if change.request is not None:
+            self.requests[_request_key(change.request)] = change.request
+        self.transfers.extend(change.transfers)
+        self.events.extend(change.events)
+
+    def _check(self, change: Change) -> None:
+        """Refuse a change whose rows are not as they were loaded."""
+        if change.request is not None and _request_key(change.request) in self.requests:
+            raise RequestRepeated
+        for user in change.users:
+            if user.username.lower() in self.names:
+                raise UsernameTaken(user.username)
+        if any(asset.symbol in self.assets for asset in change.new_assets):
+            raise Conflict("an asset is listed already")
+        if change.wallet is not None:
+            current = self.wallets.get(change.wallet.user_id)
+            if current is None or current.version != change.wallet.version:
+                raise Conflict("the wallet has changed")
+        moves = (
+            *((m.before, self.orders.get(m.before.id)) for m in change.orders),
+            *((m.before, self.batches.get(m.before.key)) for m in change.batches),
+            *(
+                (m.before, self.purchases.get((m.before.batch, m.before.attempt)))
+                for m in change.purchases
+            ),
+            *(
+                (m.before, self.sessions.get((m.before.user_id, m.before.id)))
+                for m in change.sessions
+            ),
+        )
+        if any(before != current for before, current in moves):
+            raise Conflict("a row has changed")
+        versions = [(m.before.version, self.assets[m.before.symbol].version) for m in change.assets]
+        if change.inventory is not None:
+            before = change.inventory.before
+            versions.append((before.version, self.inventory[before.asset].version))
+        if any(was != now for was, now in versions):
+            raise Conflict("a row has changed")
+
+    def _with_price(self, asset: Asset) -> Asset:
+        """Prices come in without a version, so a transition of an asset leaves them as they are."""
+        now = self.assets[asset.symbol]
+        return msgspec.structs.replace(asset, price=now.price, priced_at_us=now.priced_at_us)
+
+    def _write_order(self, order: Order) -> None:
+        self.orders[order.id] = order
+        if order.state in FINAL_STATES:
+            self.open_orders.pop(order.id, None)
+        else:
+            self.open_orders[order.id] = order
+
+    def _write_balances(self, change: Change) -> None:
+        """Add the transfers to wallets, holdings and inventory; check all before writing any."""
+        deltas, costs = balance_deltas(change.transfers), charges_by_holding(change)
+        wallets = {
+            user_id: Wallet(user_id, w.balance + amount, w.version + 1)
+            for user_id, amount in deltas.wallets.items()
+            for w in (self.wallets[user_id],)
+        }
+        holdings = {
+            key: (quantity + deltas.holdings[key], cost + costs.get(key, 0))
+            for key in deltas.holdings
+            for quantity, cost in (self.holdings.get(key, (0, 0)),)
+        }
+        inventory = self._inventory_after(change, deltas.inventory)
+        negative = (
+            [w for w in wallets.values() if w.balance < 0]
+            + [h for h in holdings.values() if h[0] < 0]
+            + [i for i in inventory.values() if min(i.quantity, i.reserved, i.free, i.expected) < 0]
+        )
+        if negative:
+            raise InvariantViolation(f"a balance would become negative: {negative[0]}")
+        self.wallets |= wallets
+        self.holdings |= holdings
+        self.inventory |= inventory
+
+    def _inventory_after(
+        self, change: Change, deltas: Mapping[Symbol, int]
+    ) -> dict[Symbol, Inventory]:
+        after = (
+            {}
+            if change.inventory is None
+            else {change.inventory.after.asset: change.inventory.after}
+        )
+        for symbol, amount in deltas.items():
+            row = after.get(symbol, self.inventory[symbol])
+            after[symbol] = msgspec.structs.replace(row, quantity=row.quantity + amount)
+        return after
+
+    def _next_id(self) -> int:
+        self._ids += 1
+        return self._ids
+
+
+def _request_key(request: StoredRequest) -> tuple[UserId, str, str]:
+    return request.user_id, request.operation, request.key

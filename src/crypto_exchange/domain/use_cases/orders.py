@@ -1,0 +1,65 @@
+"""Order commands: place, once per idempotency key, and cancel."""
+
+from __future__ import annotations
+
+from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.errors import RequestRepeated
+from crypto_exchange.domain.ids import OrderId, UserId
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.placement import PlaceOrder, cancel_order, place_order
+from crypto_exchange.domain.ports import UnitOfWork
+from crypto_exchange.domain.use_cases.context import Context, transact
+from crypto_exchange.domain.use_cases.currencies import get_asset
+from crypto_exchange.domain.use_cases.wallets import find_repeated
+
+
+async def place(context: Context, command: PlaceOrder) -> tuple[Order, int, bool]:
+    """Place an order; returns it, its asset's scale, and whether this is a repetition.
+
+    The worker is told after the commit. Raises as `placement.place_order`.
+    """
+    try:
+        order, scale, repeated = await _place(context, command)
+    except RequestRepeated:
+        order, scale, repeated = await _place(context, command)
+    if not repeated:
+        await context.tally.add(order.asset, order.total, direct=order.direct)
+    return order, scale, repeated
+
+
+async def cancel(context: Context, user_id: UserId, order_id: OrderId) -> Order:
+    """Cancel a waiting order. Raises `NotFound`, `TooLate`."""
+
+    async def script(work: UnitOfWork) -> Order:
+        wallet = await work.get_wallet(user_id)
+        order = await work.get_order(user_id, order_id)
+        change = cancel_order(order, wallet=wallet, at_us=context.clock.now_us())
+        await work.commit(change)
+        return change.orders[0].after
+
+    order = await transact(context, script)
+    await context.tally.add(order.asset, -order.total, direct=False)
+    return order
+
+
+async def _place(context: Context, command: PlaceOrder) -> tuple[Order, int, bool]:
+    async def script(work: UnitOfWork) -> tuple[Order, int, bool]:
+        wallet = await work.get_wallet(command.user_id)
+        stored = await find_repeated(work, command.user_id, command.request)
+        asset = await get_asset(context, command.asset)
+        if stored is not None:
+            work.abandon()
+            order = await work.get_order(command.user_id, stored.resource_id)
+            return order, asset.scale, True
+        change: Change = place_order(
+            command,
+            wallet=wallet,
+            asset=asset,
+            policy=context.policy,
+            order_id=await context.ids.next_order_id(),
+            at_us=context.clock.now_us(),
+        )
+        await work.commit(change)
+        return change.new_orders[0], asset.scale, False
+
+    return await transact(context, script)

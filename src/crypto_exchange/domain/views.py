@@ -1,0 +1,88 @@
+"""What queries return: frozen Structs of integers, in the units of `money.py`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from crypto_exchange.domain.asset import Asset, Inventory
+from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Purchase
+
+
+class Book(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything sealing decides on, of one asset. Orders oldest first, none in a live batch."""
+
+    asset: Asset
+    inventory: Inventory
+    direct: tuple[Order, ...]
+    waiting: tuple[Order, ...]
+
+
+class OpenBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch with its newest purchase (None if nothing had to be bought) and its members."""
+
+    batch: Batch
+    purchase: Purchase | None
+    members: tuple[Order, ...]
+    asset: Asset
+    inventory: Inventory
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits of one asset: how many direct orders, the small ones' total and the oldest's time."""
+
+    asset: Symbol
+    direct: int
+    total: int
+    oldest_us: int
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that the database knows of: assets with orders that wait, batches to look at again."""
+
+    waiting: tuple[Waiting, ...]
+    batches: tuple[BatchKey, ...]
+
+
+class HoldingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's coins of one asset: `cost` = Σ charges; price and scale to value them with."""
+
+    asset: Symbol
+    scale: int
+    quantity: int
+    cost: int
+    price: int | None
+
+
+class TransactionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A movement of a user's wallet: `amount` in 10⁻⁸ dollars, positive if it came in."""
+
+    id: int
+    amount: int
+    order_id: OrderId | None
+    created_at_us: int
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """An order with the scale that its quantities are in."""
+
+    order: Order
+    scale: int
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Where a page ended: lists go by (created_at, id), newest first."""
+
+    created_at_us: int
+    id: int
+
+
+class LedgerBalance(msgspec.Struct, frozen=True):
+    """One account by its printed name: `user:1:USD`, `venue:BTC` …; balance in units of `scale`."""
+
+    account: str
+    currency: str
+    scale: int
+    balance: int

@@ -1,0 +1,1 @@
+"""Ways in: each decodes, calls one function of the domain, and encodes."""

@@ -1,0 +1,183 @@
+"""Commands of the house: seed data, capital, administrators, assets, the ledger."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from crypto_exchange.bootstrap import open_context
+from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.cashier import Deposit
+from crypto_exchange.domain.errors import UnknownAsset, UsernameTaken
+from crypto_exchange.domain.ledger import USD
+from crypto_exchange.domain.money import DOLLAR, PRICE_SCALE, USD_SCALE, format_units, parse_units
+from crypto_exchange.domain.use_cases import accounts, currencies, house, wallets
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.domain.user import Role
+from crypto_exchange.domain.views import LedgerBalance
+from crypto_exchange.entrypoints.cli.connection import reachable
+from crypto_exchange.entrypoints.cli.failures import CommandError
+from crypto_exchange.settings import Settings
+
+Result = TypeVar("Result")
+DEMO_LOGIN = ("admin", "new_password")
+_SEEDED = ("ABAN", "BTC", "ETH")
+_DEMO_BALANCE = 1_000 * DOLLAR
+
+
+def seed(settings: Settings, _options: argparse.Namespace) -> int:
+    """Write the seed data; what is there already stays as it is."""
+    with_login = settings.embedded_postgres
+    _run(settings, lambda context: seed_all(context, settings, with_login=with_login))
+    return 0
+
+
+async def seed_all(context: Context, settings: Settings, *, with_login: bool) -> None:
+    """List the assets, book the capital, and (`with_login`) create the demo administrator.
+
+    That login is public, so it is only for an installation of this machine's own.
+    """
+    named = {*settings.paper_prices, *settings.paper_candles, *settings.paper_rules}
+    symbols = (*_SEEDED, *sorted(named.difference(_SEEDED)))
+    listed = await house.list_new_assets(context, dict.fromkeys(symbols, 8))
+    found = await house.book_capital(context)
+    await currencies.refresh_prices(context)
+    print(f"seed: listed {', '.join(listed) or 'nothing new'}; capital booked: {_funds(found)}")
+    if with_login:
+        await _create_demo_login(context)
+
+
+def fund(settings: Settings, options: argparse.Namespace) -> int:
+    """Book capital moved to or from the exchange."""
+    sign, text = (-1, options.amount[1:]) if options.amount.startswith("-") else (1, options.amount)
+
+    async def command(context: Context) -> None:
+        scales = {a.symbol: a.scale for a in await context.queries.list_assets()} | {USD: USD_SCALE}
+        if options.currency not in scales:
+            raise UnknownAsset(options.currency)
+        try:
+            amount = parse_units(text, scales[options.currency])
+        except ValueError as error:
+            raise CommandError(f"AMOUNT: {error}", 2) from None
+        if amount == 0:
+            raise CommandError("AMOUNT: expected more than 0, was 0", 2)
+        await house.fund(context, options.currency, sign * amount)
+
+    _run(settings, command)
+    print(f"booked {options.amount} {options.currency} as capital")
+    return 0
+
+
+def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
+    """Create an administrator."""
+    username = options.username or input("Username: ")
+    if options.password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != password:
+            raise CommandError("expected the same password twice", 2)
+    _run(
+        settings,
+        lambda context: accounts.register(context, username, password, role=Role.ADMIN),
+    )
+    print(f"created administrator {username}")
+    return 0
+
+
+def list_assets(settings: Settings, _options: argparse.Namespace) -> int:
+    """List the assets as the database has them."""
+    assets = _run(settings, lambda context: context.queries.list_assets())
+    row = "{:<8} {:<8} {:>18} {:>14} {:>14}"
+    print(row.format("ASSET", "STATUS", "PRICE USD", "LOT STEP", "MINIMUM USD"))
+    for asset in assets:
+        print(row.format(*_columns(asset)))
+    return 0
+
+
+def halt(settings: Settings, options: argparse.Namespace) -> int:
+    """Stop buying an asset."""
+    return _set_halted(settings, options.symbol, halted=True)
+
+
+def resume(settings: Settings, options: argparse.Namespace) -> int:
+    """Buy an asset again."""
+    return _set_halted(settings, options.symbol, halted=False)
+
+
+def ledger(settings: Settings, options: argparse.Namespace) -> int:
+    """Print all balances and sums; exit code 1 if a currency's accounts do not sum to zero."""
+    rows = _run(settings, lambda context: context.queries.list_ledger())
+    accounts_by_name = {row.account: format_units(row.balance, row.scale) for row in rows}
+    sums = _sums(rows)
+    if options.json:
+        print(json.dumps({"accounts": accounts_by_name, "sums": sums}, indent=2))
+    else:
+        for name, balance in accounts_by_name.items():
+            print(f"{name:<48} {balance:>28}")
+        for currency, total in sums.items():
+            print(f"{'sum of ' + currency:<48} {total:>28}")
+    return int(any(total.strip("-0.") for total in sums.values()))
+
+
+def ledger_sums(settings: Settings) -> dict[str, str]:
+    """Each currency's sum over all accounts."""
+    return _sums(_run(settings, lambda context: context.queries.list_ledger()))
+
+
+def show_urls(_settings: Settings, _options: argparse.Namespace) -> int:
+    """List the calls of the API."""
+    from crypto_exchange.entrypoints.http.app import list_operations
+
+    for operation in list_operations():
+        print(f"{operation.method:<7} {operation.path:<44} {operation.summary}")
+    return 0
+
+
+def _run(settings: Settings, command: Callable[[Context], Awaitable[Result]]) -> Result:
+    async def with_context() -> Result:
+        async with open_context(reachable(settings)) as context:
+            return await command(context)
+
+    return asyncio.run(with_context())
+
+
+async def _create_demo_login(context: Context) -> None:
+    username, password = DEMO_LOGIN
+    try:
+        pair = await accounts.register(context, username, password, role=Role.ADMIN)
+    except UsernameTaken:
+        return
+    user_id = context.tokens.read_access(pair.access).user_id
+    await wallets.deposit(context, Deposit(user_id=user_id, amount=_DEMO_BALANCE))
+
+
+def _set_halted(settings: Settings, symbol: str, *, halted: bool) -> int:
+    _run(settings, lambda context: currencies.halt_asset(context, symbol, halted=halted))
+    print(f"{symbol} is {'halted' if halted else 'no longer halted by an operator'}")
+    return 0
+
+
+def _columns(asset: Asset) -> tuple[str, str, str, str, str]:
+    price = "-" if asset.price is None else format_units(asset.price, PRICE_SCALE, 2)
+    lot_step = format_units(asset.rule.lot_step, asset.scale, 0)
+    minimum = format_units(asset.rule.min_notional, USD_SCALE, 2)
+    return asset.symbol, asset.status.value, price, lot_step, minimum
+
+
+def _funds(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{format_units(a, 8, 2)} {c}" for c, a in found.items()) or "nothing new"
+
+
+def _sums(rows: tuple[LedgerBalance, ...]) -> dict[str, str]:
+    totals: dict[str, int] = defaultdict(int)
+    scales = {row.currency: row.scale for row in rows}
+    for row in rows:
+        totals[row.currency] += row.balance
+    return {c: format_units(total, scales[c]) for c, total in sorted(totals.items())}

@@ -1,0 +1,201 @@
+"""`crypto-exchange serve`: everything on this machine, started in order, kept running, stopped in order."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+
+from crypto_exchange import bootstrap
+from crypto_exchange.adapters.embedded import (
+    EmbeddedPostgres,
+    EmbeddedServerError,
+    EmbeddedValkey,
+    Program,
+    embedded_secrets,
+    free_port,
+    stop_leftovers,
+)
+from crypto_exchange.domain.errors import Unavailable
+from crypto_exchange.entrypoints.cli.failures import CommandError
+from crypto_exchange.entrypoints.cli.house import DEMO_LOGIN, seed_all
+from crypto_exchange.entrypoints.cli.run_file import (
+    Addresses,
+    AlreadyRunningError,
+    RunFile,
+    hold_lock,
+)
+from crypto_exchange.entrypoints.cli.services import listen
+from crypto_exchange.entrypoints.cli.supervisor import Child, ChildFailedError, Supervisor
+from crypto_exchange.settings import Settings
+
+
+def serve(settings: Settings, _options: argparse.Namespace) -> int:
+    """Run until a signal to stop comes; 0 then, 2 or 3 if it can't be started."""
+    try:
+        with hold_lock(settings.data_dir):
+            return _serve(settings)
+    except AlreadyRunningError as error:
+        raise CommandError(str(error), 2) from None
+    except ChildFailedError as error:
+        raise CommandError(str(error), error.exit_code) from None
+    except EmbeddedServerError as error:
+        raise CommandError(str(error), 3) from None
+
+
+def _serve(settings: Settings) -> int:
+    records = settings.data_dir / "processes"
+    for name in stop_leftovers(records):
+        _say(f"stopped {name}, left over from a server that was killed")
+    servers, settings = _plan(settings)
+    listener = listen(settings)
+    run_file = RunFile(settings.data_dir, _addresses(settings, listener))
+    with listener, Supervisor(records, run_file.update) as supervisor:
+        for server in servers:
+            supervisor.start(Child.of(server))
+            _say(f"{server.role} is ready on port {server.port}")
+        revision = bootstrap.migrate(settings)
+        _say(f"the database is at migration {revision}")
+        supervisor.check()
+        if settings.paper_port is not None:
+            supervisor.start(_paper_exchange(settings))
+        _seed(settings)
+        for _ in range(settings.worker_processes):
+            supervisor.start(_child("worker", settings))
+        for _ in range(settings.api_processes):
+            supervisor.start(_api(settings, listener))
+        _welcome(settings, run_file)
+        supervisor.run()
+    run_file.remove()
+    _say("stopped")
+    return 0
+
+
+def _plan(settings: Settings) -> tuple[list[EmbeddedPostgres | EmbeddedValkey], Settings]:
+    """The servers to start, and the settings that say where everything will be."""
+    secrets = embedded_secrets(settings.data_dir)
+    servers: list[EmbeddedPostgres | EmbeddedValkey] = []
+    texts: dict[str, str] = {}
+    if settings.embedded_postgres:
+        postgres = EmbeddedPostgres(settings.data_dir, password=secrets["POSTGRES_PASSWORD"])
+        servers.append(postgres)
+        texts |= {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(postgres.port)}
+        texts |= {n: secrets[n] for n in ("POSTGRES_PASSWORD", "SECRET_KEY", "JWT_SECRET_KEY")}
+        texts |= {n: t for n, t in settings.to_env().items() if n.endswith("SECRET_KEY")}
+    if settings.embedded_redis:
+        valkey = EmbeddedValkey(settings.data_dir, password=secrets["REDIS_PASSWORD"])
+        servers.append(valkey)
+        texts |= {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(valkey.port)}
+        texts["REDIS_PASSWORD"] = secrets["REDIS_PASSWORD"]
+    if settings.exchange_url is None:
+        texts |= _paper_settings(settings, secrets)
+    return servers, settings.replaced(texts)
+
+
+def _paper_settings(settings: Settings, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Where our paper exchange will be; its fee is taken for what it is told to take."""
+    port = settings.paper_port or free_port()
+    fee = {"quote": "quote", "coin": "coin"}.get(settings.paper_fee_in, "other")
+    given = settings.to_env()
+    return {
+        "PAPER_PORT": str(port),
+        "EXCHANGE_URL": f"http://127.0.0.1:{port}",
+        "EXCHANGE_API_KEY": given.get("EXCHANGE_API_KEY", secrets["EXCHANGE_API_KEY"]),
+        "EXCHANGE_API_SECRET": given.get("EXCHANGE_API_SECRET", secrets["EXCHANGE_API_SECRET"]),
+        "EXCHANGE_FEE": given.get("EXCHANGE_FEE", fee),
+    }
+
+
+def _addresses(settings: Settings, listener: socket.socket) -> Addresses:
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    shown = f"[{host}]" if ":" in host else host
+    return Addresses(
+        api_url=f"http://{shown}:{listener.getsockname()[1]}",
+        metrics_url=None,
+        exchange_url=settings.exchange_url or "",
+        exchange_api_key=str(settings.exchange_api_key or ""),
+        exchange_api_secret=str(settings.exchange_api_secret or ""),
+        postgres_dsn=bootstrap.postgres_dsn(settings),
+        redis_url=bootstrap.redis_url(settings),
+    )
+
+
+def _child(
+    role: str,
+    settings: Settings,
+    *arguments: str,
+    ready: Callable[[], bool] = lambda: True,
+    fds: tuple[int, ...] = (),
+) -> Child:
+    program = Program(
+        role=role,
+        argv=[sys.executable, "-m", "crypto_exchange", role, *arguments],
+        env={**os.environ, **settings.to_env()},
+        stop_signals=((signal.SIGTERM, 15.0),),
+        fds=fds,
+    )
+    return Child(program, ready)
+
+
+def _paper_exchange(settings: Settings) -> Child:
+    return _child(
+        "paper-exchange", settings, ready=lambda: _answers(f"{settings.exchange_url}/api/v3/ping")
+    )
+
+
+def _api(settings: Settings, listener: socket.socket) -> Child:
+    """One API process. The socket is shared, so `ready` may be told by a sibling: good enough."""
+    number = listener.fileno()
+    url = _addresses(settings, listener).api_url
+    ready = f"{url}/health/ready"
+    return _child(
+        "api", settings, "--fd", str(number), ready=lambda: _answers(ready), fds=(number,)
+    )
+
+
+def _seed(settings: Settings) -> None:
+    """Seed with what the exchange says now; one that is away is asked again at the next start."""
+
+    async def run() -> None:
+        async with bootstrap.open_context(settings) as context:
+            await seed_all(context, settings, with_login=_is_own(settings))
+
+    try:
+        asyncio.run(run())
+    except Unavailable as error:
+        _say(f"nothing seeded now, for the exchange does not answer: {error}")
+
+
+def _is_own(settings: Settings) -> bool:
+    return settings.postgres_host == "127.0.0.1" and (settings.data_dir / "postgres").exists()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of ours
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _welcome(settings: Settings, run_file: RunFile) -> None:
+    addresses = run_file.addresses
+    _say("")
+    _say(f"API             {addresses.api_url}/api/v1/")
+    _say(f"API description {addresses.api_url}/api/v1/openapi.json")
+    _say(f"health          {addresses.api_url}/health/ready")
+    _say(f"exchange        {addresses.exchange_url}")
+    _say(f"data            {settings.data_dir}")
+    if _is_own(settings):
+        _say(f"demo login      {DEMO_LOGIN[0]} / {DEMO_LOGIN[1]}")
+    _say("ready: `make demo` in another terminal walks through it; Ctrl-C stops everything")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

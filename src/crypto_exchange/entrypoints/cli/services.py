@@ -1,0 +1,124 @@
+"""Commands that run one service in this process until a signal ends it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from crypto_exchange.entrypoints.cli.failures import CommandError
+from crypto_exchange.settings import Settings
+
+
+def api(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve the HTTP API, on an inherited socket or on HOST and PORT."""
+    from crypto_exchange import bootstrap
+    from crypto_exchange.entrypoints.cli.connection import reachable
+    from crypto_exchange.entrypoints.http import main as http
+    from crypto_exchange.entrypoints.http.config import HttpConfig
+
+    ready = reachable(settings)
+    listener = socket.socket(fileno=options.fd) if options.fd is not None else listen(settings)
+    config = HttpConfig(
+        find_missing=bootstrap.migration_check(ready),
+        allowed_hosts=settings.allowed_hosts,
+        debug=settings.debug,
+    )
+    log_to_stderr(settings)
+    http.run(config, lambda: bootstrap.open_context(ready), listener)
+    return 0
+
+
+def worker(settings: Settings, _options: argparse.Namespace) -> int:
+    """Buy, settle and refresh prices."""
+    from crypto_exchange import bootstrap
+    from crypto_exchange.entrypoints.cli.connection import reachable
+    from crypto_exchange.entrypoints.worker import main as worker_main
+    from crypto_exchange.entrypoints.worker.parts import WorkerParts
+
+    ready = reachable(settings)
+
+    @asynccontextmanager
+    async def open_worker() -> AsyncIterator[WorkerParts]:
+        async with bootstrap.open_all(ready) as opened:
+            yield WorkerParts(
+                context=opened.context,
+                queue=opened.queue,
+                wakeups=opened.wakeups,
+                scan_interval_us=settings.scan_interval,
+            )
+
+    log_to_stderr(settings)
+    worker_main.run(open_worker)
+    return 0
+
+
+def paper_exchange(settings: Settings, _options: argparse.Namespace) -> int:
+    """Run the paper exchange on PAPER_PORT."""
+    from crypto_exchange.entrypoints.exchange import main as exchange
+    from crypto_exchange.entrypoints.exchange.config import PaperConfig, PaperRule
+
+    if not settings.exchange_api_key or not settings.exchange_api_secret:
+        raise CommandError("EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be given, were not", 2)
+    if settings.paper_port is None:
+        raise CommandError("PAPER_PORT must be given, but was not", 2)
+    exchange.run(
+        PaperConfig(
+            port=settings.paper_port,
+            data_dir=settings.data_dir,
+            api_key=settings.exchange_api_key,
+            api_secret=settings.exchange_api_secret,
+            quote=settings.exchange_quote,
+            seed=settings.paper_seed,
+            prices=dict(settings.paper_prices),
+            candles=dict(settings.paper_candles),
+            speed=settings.paper_speed,
+            latency_ms=settings.paper_latency // 1_000,
+            fee_bps=settings.paper_fee_bps,
+            fee_in=settings.paper_fee_in,
+            rules={s: PaperRule(*rule) for s, rule in settings.paper_rules.items()},
+        )
+    )
+    return 0
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Log from LOGLEVEL on, one line an event, UTC; nothing of the libraries' own requests."""
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=settings.loglevel.upper(), handlers=[handler])
+    for name in ("httpx", "httpcore"):  # they log addresses with signatures, and headers with keys
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Listen on HOST and PORT; if PORT was not given, on the next free one.
+
+    Raises:
+        CommandError: the port is taken.
+    """
+    from crypto_exchange.adapters.embedded import next_free_port
+
+    port = settings.port
+    if not settings.port_given:
+        port = next_free_port(settings.host, port)
+    family = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, port))
+    except OSError as error:
+        listener.close()
+        raise CommandError(
+            f"PORT must be one that is free on {settings.host}, but {port} is not: {error.strerror}",
+            2,
+        ) from None
+    listener.listen(2048)
+    return listener

@@ -1,0 +1,112 @@
+"""Accounts: register, log in, renew and end a login."""
+
+from __future__ import annotations
+
+from crypto_exchange.domain.use_cases import accounts
+from crypto_exchange.entrypoints.http.bodies import decode_body
+from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, get_context, route
+from crypto_exchange.entrypoints.http.replies import Reply, json_reply, no_content
+from crypto_exchange.entrypoints.http.schemas import (
+    CredentialsRequest,
+    RefreshRequest,
+    TokenPairResponse,
+    tokens_response,
+)
+
+_BASE = "/api/v1/accounts/auth"
+_LONGEST_USERNAME = 64
+_TOKENS = '{"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}'
+
+
+@route(
+    Operation(
+        method="POST",
+        path=f"{_BASE}/register/",
+        name="register",
+        summary="Create a user with an empty wallet, logged in",
+        tag="accounts",
+        request=CredentialsRequest,
+        answer=TokenPairResponse,
+        status=201,
+        refusals=("username_taken",),
+        public=True,
+        example='{"username": "alice", "password": "correct horse"}',
+        answer_example=_TOKENS,
+    )
+)
+async def register(request: ApiRequest) -> Reply:
+    """201 with a pair of tokens."""
+    body = await decode_body(request, CredentialsRequest)
+    pair = await accounts.register(get_context(request), body.username, body.password)
+    return json_reply(tokens_response(pair), 201)
+
+
+@route(
+    Operation(
+        method="POST",
+        path=f"{_BASE}/login/",
+        name="login",
+        summary="Log in",
+        tag="accounts",
+        request=CredentialsRequest,
+        answer=TokenPairResponse,
+        refusals=("invalid_credentials",),
+        public=True,
+        example='{"username": "alice", "password": "correct horse"}',
+        answer_example=_TOKENS,
+    )
+)
+async def login(request: ApiRequest) -> Reply:
+    """200 with a pair of tokens."""
+    body = await decode_body(request, CredentialsRequest)
+    username = body.username
+    if len(username) > _LONGEST_USERNAME or "\0" in username:
+        username = ""  # nobody has it, and a database may refuse to look such a name up
+    pair = await accounts.log_in(get_context(request), username, body.password)
+    return json_reply(tokens_response(pair))
+
+
+@route(
+    Operation(
+        method="POST",
+        path=f"{_BASE}/refresh/",
+        name="refresh",
+        summary="Trade a refresh token, once, for a new pair",
+        tag="accounts",
+        request=RefreshRequest,
+        answer=TokenPairResponse,
+        refusals=("unauthenticated",),
+        public=True,
+        example='{"refresh": "eyJhbGciOi…"}',
+        answer_example=_TOKENS,
+    )
+)
+async def refresh(request: ApiRequest) -> Reply:
+    """200 with a new pair; a token used before ends its whole login."""
+    body = await decode_body(request, RefreshRequest)
+    pair = await accounts.renew(get_context(request), body.refresh)
+    return json_reply(tokens_response(pair))
+
+
+@route(
+    Operation(
+        method="POST",
+        path=f"{_BASE}/logout/",
+        name="logout",
+        summary="End a login",
+        tag="accounts",
+        request=RefreshRequest,
+        status=204,
+        refusals=("unauthenticated",),
+        public=True,
+        example='{"refresh": "eyJhbGciOi…"}',
+    )
+)
+async def logout(request: ApiRequest) -> Reply:
+    """204; the refresh token is good no longer."""
+    body = await decode_body(request, RefreshRequest)
+    await accounts.log_out(get_context(request), body.refresh)
+    return no_content()
+
+
+ROUTES = (register, login, refresh, logout)

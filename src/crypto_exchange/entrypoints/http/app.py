@@ -1,0 +1,79 @@
+"""The application: routes, and what stands around them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.entrypoints.http import (
+    accounts,
+    currencies,
+    health,
+    openapi,
+    orders,
+    transactions,
+    wallets,
+)
+from crypto_exchange.entrypoints.http.authentication import Authentication
+from crypto_exchange.entrypoints.http.config import HttpConfig
+from crypto_exchange.entrypoints.http.edge import Edge
+from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, find_operation
+from crypto_exchange.entrypoints.http.problems import answer_error
+from crypto_exchange.entrypoints.http.replies import Reply
+
+_MODULES = (accounts, wallets, orders, transactions, currencies, health, openapi)
+_HANDLERS = tuple(handler for module in _MODULES for handler in module.ROUTES)
+
+
+def list_operations() -> tuple[Operation, ...]:
+    """Every call of the API."""
+    found = (find_operation(handler) for handler in _HANDLERS)
+    return tuple(operation for operation in found if operation is not None)
+
+
+def create_app(
+    open_context: Callable[[], AbstractAsyncContextManager[Context]], config: HttpConfig
+) -> Litestar:
+    """Build the application; the context is opened when it starts, and closed when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_context() as context:
+            app.state.context = context
+            yield
+
+    app = Litestar(
+        [*_options_handlers(), *_HANDLERS],
+        debug=config.debug,
+        exception_handlers={Exception: answer_error},
+        lifespan=[lifespan],
+        logging_config=None,
+        middleware=[Authentication],
+        openapi_config=None,
+        request_max_body_size=None,
+    )
+    app.state.config = config
+    app.state.openapi = openapi.write_openapi(list_operations())
+    app.asgi_handler = Edge(app.asgi_handler, config.allowed_hosts)
+    return app
+
+
+def _options_handlers() -> Iterator[HTTPRouteHandler]:
+    """Litestar's own answers to OPTIONS know only the first method of a path."""
+    methods: dict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
+    for operation in list_operations():
+        methods[operation.path] |= operation.methods
+    for path, allowed in methods.items():
+        yield HTTPRouteHandler(path, http_method="OPTIONS")(_options(", ".join(sorted(allowed))))
+
+
+def _options(allow: str) -> Callable[[ApiRequest], Awaitable[Reply]]:
+    async def options(request: ApiRequest) -> Reply:  # noqa: ARG001 - Litestar's shape of a handler
+        return Reply(204, media_type=None, headers=[(b"allow", allow.encode())])
+
+    return options

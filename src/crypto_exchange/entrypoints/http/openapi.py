@@ -1,0 +1,165 @@
+"""`openapi.json`: written from the operations that the routes carry, once at start."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from crypto_exchange import __version__
+from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, route
+from crypto_exchange.entrypoints.http.paging import DEFAULT_LIMIT, LARGEST_LIMIT
+from crypto_exchange.entrypoints.http.problems import PROBLEMS, Problem
+from crypto_exchange.entrypoints.http.replies import Reply, encode
+
+_REF = "#/components/schemas/{name}"
+_DESCRIPTION = """\
+Buy crypto-currencies with a wallet in dollars. Orders below the threshold are aggregated per
+crypto-currency and bought in bulk.
+
+Amounts are exact: JSON numbers to be read as decimals, not as binary floating point. In requests
+they may also be strings. Every path is answered with and without a trailing slash.
+"""
+_TAGS = {
+    "accounts": "Users and their logins",
+    "wallet": "Dollars and holdings",
+    "orders": "Purchases",
+    "transactions": "Movements of the wallet",
+    "exchange": "What can be bought",
+    "health": "The state of the service",
+    "documentation": "This document",
+}
+
+
+@route(
+    Operation(
+        method="GET",
+        path="/api/v1/openapi.json",
+        name="openapi",
+        summary="Describe the API",
+        tag="documentation",
+        answer=dict[str, Any],
+        public=True,
+        static=True,
+    )
+)
+async def show_openapi(request: ApiRequest) -> Reply:
+    """200 with the description of all calls."""
+    headers = [(b"cache-control", b"public, max-age=60")]
+    return Reply(200, request.app.state.openapi, headers=headers)
+
+
+ROUTES = (show_openapi,)
+
+
+def write_openapi(operations: Iterable[Operation]) -> bytes:
+    """Describe operations as OpenAPI 3.1."""
+    calls = sorted(operations, key=lambda operation: list(_TAGS).index(operation.tag))
+    kinds = {kind for call in calls for kind in (call.request, call.answer) if kind is not None}
+    ordered = sorted(kinds, key=str)
+    schemas, components = msgspec.json.schema_components((Problem, *ordered), ref_template=_REF)
+    schema_of = dict(zip(ordered, schemas[1:], strict=True))
+    paths: dict[str, dict[str, object]] = defaultdict(dict)
+    for call in calls:
+        paths[call.path.replace(":str", "")][call.method.lower()] = _operation(call, schema_of)
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "crypto_exchange", "version": __version__, "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+        },
+    }
+    return encode(document)
+
+
+def _operation(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
+    described: dict[str, object] = {
+        "operationId": call.name,
+        "summary": call.summary,
+        "tags": [call.tag],
+        "parameters": _parameters(call),
+        "responses": {str(call.status): _answer(call, schema_of), **_refusals(call)},
+    }
+    if call.public:
+        described["security"] = []
+    if call.request is not None:
+        body = {"schema": schema_of[call.request], **_example(call.example)}
+        described["requestBody"] = {"required": True, "content": {"application/json": body}}
+    return described
+
+
+def _parameters(call: Operation) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    if "{id" in call.path:
+        found.append(_parameter("id", "path", {"type": "integer", "minimum": 1}, required=True))
+    if call.idempotent:
+        text = "A command sent again with the same key is done once and answered alike."
+        schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+        found.append(_parameter("Idempotency-Key", "header", schema, text))
+    if call.paged:
+        limit = {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT}
+        found.append(_parameter("limit", "query", {**limit, "default": DEFAULT_LIMIT}))
+        text = "From the Link header of the page before."
+        found.append(_parameter("cursor", "query", {"type": "string"}, text))
+    return found
+
+
+def _parameter(
+    name: str, place: str, schema: object, description: str = "", *, required: bool = False
+) -> dict[str, object]:
+    parameter = {"name": name, "in": place, "required": required, "schema": schema}
+    return {**parameter, "description": description} if description else parameter
+
+
+def _answer(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
+    headers = _header("X-Request-ID", "Names the request in the log.")
+    if call.paged:
+        headers |= _header("Link", 'The next page, if there is one: <…>; rel="next".')
+    if call.idempotent:
+        headers |= _header("Idempotent-Replayed", "true if the command had been done before.")
+    if call.method == "POST" and call.status == 201 and not call.public:
+        headers |= _header("Location", "Where the new resource is.")
+    answer: dict[str, object] = {"description": call.summary, "headers": headers}
+    if call.answer is not None:
+        body = {"schema": schema_of[call.answer], **_example(call.answer_example)}
+        answer["content"] = {"application/json": body}
+    return answer
+
+
+def _refusals(call: Operation) -> dict[str, object]:
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for code in call.codes:
+        by_status[PROBLEMS[code].status].append(code)
+    return {str(status): _refusal(status, codes) for status, codes in sorted(by_status.items())}
+
+
+def _refusal(status: int, codes: list[str]) -> dict[str, object]:
+    code = {"type": "object", "properties": {"code": {"enum": codes}}}
+    schema = {"allOf": [{"$ref": _REF.format(name="Problem")}, code]}
+    headers = _header("X-Request-ID", "Names the request in the log.")
+    if status == 401:
+        headers |= _header("WWW-Authenticate", "Bearer.")
+    if status == 503:
+        headers |= _header("Retry-After", "Seconds.")
+    return {
+        "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),
+        "headers": headers,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def _header(name: str, description: str) -> dict[str, object]:
+    return {name: {"description": description, "schema": {"type": "string"}}}
+
+
+def _example(text: str | None) -> dict[str, object]:
+    return {} if text is None else {"example": msgspec.Raw(text.encode())}

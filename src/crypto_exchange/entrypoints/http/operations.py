@@ -1,0 +1,106 @@
+"""Operations: every call of the API, described where it is handled.
+
+The router, the check of tokens and `openapi.json` all read the same description.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, cast
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+
+from crypto_exchange.domain.errors import NotFound
+from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.domain.user import AccessClaims
+from crypto_exchange.entrypoints.http.problems import PROBLEMS
+
+_ID = re.compile("[1-9][0-9]{0,15}", re.ASCII)
+
+ApiRequest: TypeAlias = Request[AccessClaims, None, State]
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. `refusals` are the codes that it gives beyond those its shape implies.
+
+    `answer` is a wire type, None for no body; `example` and `answer_example` are JSON text. A
+    `static` call needs nothing but this process; a `probe` may name any host.
+    """
+
+    method: Literal["GET", "POST", "PATCH"]
+    path: str
+    name: str
+    summary: str
+    tag: str
+    request: type | None = None
+    answer: Any = None
+    status: int = 200
+    refusals: tuple[str, ...] = ()
+    public: bool = False
+    static: bool = False
+    probe: bool = False
+    idempotent: bool = False
+    paged: bool = False
+    example: str | None = None
+    answer_example: str | None = None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Every code it can give, by its shape and its own refusals, in the order of the table."""
+        codes = {*self.refusals, "internal_error"}
+        if not self.probe:
+            codes.add("invalid_host")
+        if not self.static:
+            codes.add("unavailable")
+        if not self.public:
+            codes.add("unauthenticated")
+        if self.request is not None:
+            codes |= {"malformed_json", "body_too_large", "unsupported_media_type", "invalid_field"}
+        if self.idempotent:
+            codes |= {"invalid_field", "idempotency_key_reused"}
+        if self.paged:
+            codes |= {"invalid_field", "invalid_cursor"}
+        return tuple(code for code in PROBLEMS if code in codes)
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """What its path takes because of it: HEAD is answered as GET."""
+        return frozenset({self.method, "HEAD"} if self.method == "GET" else {self.method})
+
+
+def route(operation: Operation) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """Make a handler of a function. Litestar answers each path with and without its last slash."""
+    return HTTPRouteHandler(
+        operation.path,
+        http_method=operation.method,
+        name=operation.name,
+        opt={"operation": operation},
+    )
+
+
+def find_operation(handler: Any) -> Operation | None:
+    """The operation that a route handler serves; None for those that Litestar adds by itself."""
+    return cast("Operation | None", handler.opt.get("operation"))
+
+
+def get_context(request: ApiRequest) -> Context:
+    """The ports, opened at start."""
+    return cast("Context", request.app.state.context)
+
+
+def read_id(request: ApiRequest, what: str) -> int:
+    """The id in the path. Raises `NotFound` if no id could look like it."""
+    text = request.path_params["id"]
+    if not _ID.fullmatch(text) or int(text) >= 2**53:
+        raise NotFound(what, text[:40])
+    return int(text)
+
+
+def get_user_id(request: ApiRequest) -> UserId:
+    """Whose token came with the request."""
+    return request.user.user_id

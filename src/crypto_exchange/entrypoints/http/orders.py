@@ -1,0 +1,157 @@
+"""Orders: place, list, show and cancel."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from crypto_exchange.domain.errors import InvalidField
+from crypto_exchange.domain.placement import PlaceOrder
+from crypto_exchange.domain.use_cases import orders
+from crypto_exchange.domain.use_cases.currencies import get_asset
+from crypto_exchange.domain.views import Cursor, OrderView
+from crypto_exchange.entrypoints.http.amounts import read_dollars, read_quantity
+from crypto_exchange.entrypoints.http.bodies import decode_body
+from crypto_exchange.entrypoints.http.idempotency import read_request_key
+from crypto_exchange.entrypoints.http.operations import (
+    ApiRequest,
+    Operation,
+    get_context,
+    get_user_id,
+    read_id,
+    route,
+)
+from crypto_exchange.entrypoints.http.paging import read_page
+from crypto_exchange.entrypoints.http.replies import Reply, json_reply, replayed
+from crypto_exchange.entrypoints.http.schemas import OrderRequest, OrderResponse, order_response
+
+_BASE = "/api/v1/orders"
+_ORDER = (
+    '{"id": 1, "crypto": "ABAN", "amount": 3, "unit_price": 4.00, "total_price": 12.00, '
+    '"state": "completed", "filled_amount": 3, "refunded": 0.00, "reason": null, '
+    '"created_at": "2026-01-31T12:00:00.000000Z"}'
+)
+
+_CANCELLED = (
+    '{"id": 2, "crypto": "ABAN", "amount": 1, "unit_price": 4.00, "total_price": 4.00, '
+    '"state": "cancelled", "filled_amount": 0, "refunded": 4.00, "reason": null, '
+    '"created_at": "2026-01-31T12:00:00.000000Z"}'
+)
+
+
+@route(
+    Operation(
+        method="POST",
+        path=f"{_BASE}/",
+        name="place_order",
+        summary="Buy an amount of coins, or for a sum of dollars",
+        tag="orders",
+        request=OrderRequest,
+        answer=OrderResponse,
+        status=201,
+        refusals=(
+            "not_found",
+            "insufficient_funds",
+            "asset_halted",
+            "invalid_amount",
+            "amount_too_small",
+            "amount_too_large",
+            "unknown_asset",
+            "price_stale",
+        ),
+        idempotent=True,
+        example='{"crypto": "ABAN", "amount": 3}',
+        answer_example=_ORDER,
+    )
+)
+async def place_order(request: ApiRequest) -> Reply:
+    """201 with the order."""
+    body = await decode_body(request, OrderRequest)
+    amount, spend = _read_wanted(body)
+    command = PlaceOrder(
+        user_id=get_user_id(request),
+        asset=body.crypto,
+        amount=amount,
+        spend=spend,
+        request=read_request_key(request, "orders", body.crypto, amount, spend),
+    )
+    order, scale, repeated = await orders.place(get_context(request), command)
+    headers = [(b"location", b"%s/%d/" % (_BASE.encode(), order.id)), *replayed(repeated)]
+    return json_reply(order_response(order, scale), 201, headers)
+
+
+@route(
+    Operation(
+        method="GET",
+        path=f"{_BASE}/",
+        name="list_orders",
+        summary="List orders, newest first",
+        tag="orders",
+        answer=list[OrderResponse],
+        paged=True,
+        answer_example=f"[{_ORDER}]",
+    )
+)
+async def list_orders(request: ApiRequest) -> Reply:
+    """200 with a page."""
+    page = read_page(request)
+    views = await get_context(request).queries.list_orders(
+        get_user_id(request), limit=page.wanted, after=page.after
+    )
+    shown, headers = page.show(views, _cursor)
+    return json_reply([order_response(v.order, v.scale) for v in shown], headers=headers)
+
+
+@route(
+    Operation(
+        method="GET",
+        path=f"{_BASE}/{{id:str}}/",
+        name="get_order",
+        summary="Show an order",
+        tag="orders",
+        answer=OrderResponse,
+        refusals=("not_found",),
+        answer_example=_ORDER,
+    )
+)
+async def get_order(request: ApiRequest) -> Reply:
+    """200 with the order."""
+    order_id = read_id(request, "order")
+    view = await get_context(request).queries.get_order(get_user_id(request), order_id)
+    return json_reply(order_response(view.order, view.scale))
+
+
+@route(
+    Operation(
+        method="POST",
+        path=f"{_BASE}/{{id:str}}/cancel/",
+        name="cancel_order",
+        summary="Cancel an order while it waits (state aggregated), with a full refund",
+        tag="orders",
+        answer=OrderResponse,
+        refusals=("not_found", "too_late"),
+        answer_example=_CANCELLED,
+    )
+)
+async def cancel_order(request: ApiRequest) -> Reply:
+    """200 with the order; a body is not looked at."""
+    context = get_context(request)
+    order = await orders.cancel(context, get_user_id(request), read_id(request, "order"))
+    asset = await get_asset(context, order.asset)
+    return json_reply(order_response(order, asset.scale))
+
+
+ROUTES = (place_order, list_orders, get_order, cancel_order)
+
+
+def _read_wanted(body: OrderRequest) -> tuple[int | None, int | None]:
+    """The amount or the spend. Raises `InvalidField` for both or neither."""
+    if body.amount is not UNSET and body.spend is UNSET:
+        return read_quantity("amount", body.amount), None
+    if body.spend is not UNSET and body.amount is UNSET:
+        return None, read_dollars("spend", body.spend)
+    was = "neither" if body.amount is UNSET else "both"
+    raise InvalidField("amount", "exactly one of amount and spend", was)
+
+
+def _cursor(view: OrderView) -> Cursor:
+    return Cursor(view.order.created_at_us, view.order.id)

@@ -1,0 +1,135 @@
+"""Problems: the one table from codes to statuses, and errors as problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from crypto_exchange.domain.errors import DomainError, PortError
+from crypto_exchange.entrypoints.http.replies import PROBLEM_JSON, Reply, encode
+
+logger = logging.getLogger(__name__)
+
+CHALLENGE = 'Bearer realm="crypto-exchange"'
+
+
+class ProblemKind(msgspec.Struct, frozen=True):
+    """Status and title of a code; with `retry_after_s`, when to try again."""
+
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+PROBLEMS: dict[str, ProblemKind] = {
+    "malformed_json": ProblemKind(400, "The body is not JSON"),
+    "invalid_cursor": ProblemKind(400, "The cursor is not one of this list"),
+    "invalid_host": ProblemKind(400, "The host is not served here"),
+    "invalid_request": ProblemKind(400, "The request is not understood"),
+    "unauthenticated": ProblemKind(401, "A valid token is needed"),
+    "invalid_credentials": ProblemKind(401, "Username or password is wrong"),
+    "not_found": ProblemKind(404, "There is no such thing"),
+    "method_not_allowed": ProblemKind(405, "The path does not take this method"),
+    "insufficient_funds": ProblemKind(409, "The wallet holds too little"),
+    "asset_halted": ProblemKind(409, "The crypto-currency cannot be bought now"),
+    "too_late": ProblemKind(409, "The order can no longer be cancelled"),
+    "username_taken": ProblemKind(409, "The username is taken"),
+    "body_too_large": ProblemKind(413, "The body is too large"),
+    "unsupported_media_type": ProblemKind(415, "The body must be application/json"),
+    "invalid_field": ProblemKind(422, "A field is wrong"),
+    "invalid_amount": ProblemKind(422, "The amount is not valid"),
+    "amount_too_small": ProblemKind(422, "The amount is too small"),
+    "amount_too_large": ProblemKind(422, "The amount is too large"),
+    "unknown_asset": ProblemKind(422, "The crypto-currency is not listed"),
+    "idempotency_key_reused": ProblemKind(422, "The key belongs to another command"),
+    "internal_error": ProblemKind(500, "Something went wrong here"),
+    "price_stale": ProblemKind(503, "There is no fresh price", retry_after_s=5),
+    "unavailable": ProblemKind(503, "The service is not available", retry_after_s=1),
+}
+
+_FIELDS = {"unknown_asset": "crypto", "username_taken": "username"}
+_LONGEST_DETAIL = 300
+"""In characters: a detail may quote what was sent."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Problem details. `code` is stable; `detail` says what was expected and what it was."""
+
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RequestError(Exception):
+    """A request that the edge itself refuses."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+def problem_reply(
+    code: str, detail: str, *, field: str | None = None, allow: str | None = None
+) -> Reply:
+    """Answer with problem details, and the headers that belong to the status."""
+    kind = PROBLEMS[code]
+    headers = []
+    if kind.status == 401:
+        headers.append((b"www-authenticate", CHALLENGE.encode()))
+    if kind.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % kind.retry_after_s))
+    if allow is not None:
+        headers.append((b"allow", allow.encode()))
+    problem = Problem(
+        type=f"urn:problem-type:crypto-exchange:{code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail[:_LONGEST_DETAIL],
+        code=code,
+        field=msgspec.UNSET if field is None else field,
+    )
+    return Reply(kind.status, encode(problem), media_type=PROBLEM_JSON, headers=headers)
+
+
+def answer_error(request: Request[object, object, object], error: Exception) -> Response[bytes]:  # type: ignore[type-var]  # Litestar bounds State, which is not used here
+    """Turn whatever was raised into an answer: Litestar's one exception handler."""
+    reply = _reply_to(request, error)
+    return Response(
+        reply.body,
+        status_code=reply.status,
+        headers={name.decode(): value.decode() for name, value in reply.headers},
+        media_type=PROBLEM_JSON.decode(),
+    )
+
+
+def _reply_to(request: Request[object, object, object], error: Exception) -> Reply:  # type: ignore[type-var]  # as above
+    if isinstance(error, DomainError):
+        field = getattr(error, "field", _FIELDS.get(error.code))
+        return problem_reply(error.code, str(error), field=field)
+    if isinstance(error, RequestError):
+        return problem_reply(error.code, str(error))
+    if isinstance(error, PortError):
+        logger.warning("unavailable: %s", error)
+        return problem_reply("unavailable", "a service behind this one does not answer in time")
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _routing_reply(request.scope["path"], error)
+    logger.error("fault", exc_info=error)
+    debug = request.app.debug
+    return problem_reply("internal_error", repr(error) if debug else "it has been recorded")
+
+
+def _routing_reply(path: str, error: HTTPException) -> Reply:
+    if error.status_code == 404:
+        return problem_reply("not_found", f"expected a path of this API, was {path[:200]}")
+    if error.status_code == 405:
+        methods = (error.headers or {}).get("allow", "").split(", ")
+        allow = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
+        return problem_reply("method_not_allowed", f"expected one of {allow}", allow=allow)
+    return problem_reply("invalid_request", error.detail)

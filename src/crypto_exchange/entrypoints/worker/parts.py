@@ -1,0 +1,62 @@
+"""What the worker is made of; the composition root hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+
+from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.domain.policy import SECOND_US
+from crypto_exchange.domain.use_cases.context import Context
+
+TRADE = "trade"
+RESOLVE = "resolve"
+
+
+class Job(NamedTuple):
+    """One piece of work: to trade an asset (key: its symbol) or to resolve a batch (its key)."""
+
+    name: str
+    key: str
+
+
+class Queue(Protocol):
+    """Brings jobs to any worker; a hint, which may be lost or come twice."""
+
+    def register(self, name: str, job: Callable[..., Coroutine[Any, Any, None]]) -> None:
+        """Say what to run for a name, before `start`."""
+
+    async def send(self, name: str, *ids: str) -> None:
+        """Send a job. Raises `Unavailable` soon if that is not possible."""
+
+    async def start(self) -> None:
+        """Begin to run jobs on this event loop."""
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take no more jobs, and wait for those that run."""
+
+
+class Wakeups(Protocol):
+    """Says which assets have just become due."""
+
+    async def take_wakeups(self, symbols: Sequence[Symbol]) -> Sequence[Symbol]:
+        """Those of some assets; never fails."""
+
+
+@runtime_checkable
+class SyncedClock(Protocol):
+    """An exchange whose clock can be compared with ours."""
+
+    async def sync_clock(self) -> None:
+        """Compare the clocks."""
+
+
+class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Without a queue or wake-ups the worker does everything itself, at most a scan later."""
+
+    context: Context
+    queue: Queue | None = None
+    wakeups: Wakeups | None = None
+    scan_interval_us: int = SECOND_US

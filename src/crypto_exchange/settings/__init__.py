@@ -1,0 +1,263 @@
+"""Every setting, read from the environment once.
+
+`Settings.from_env(os.environ)` validates all of it and reports all that is wrong together. Inside,
+dollars are integer counts of 10⁻⁸ USD, durations integer microseconds, rates basis points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Self, get_type_hints
+
+import msgspec
+
+from crypto_exchange.domain.policy import FeeIn, OnDeadline
+from crypto_exchange.settings import values
+from crypto_exchange.settings.values import Kind, LotRule, Rate, Secret
+
+__all__ = [
+    "SETTINGS",
+    "InvalidSettingsError",
+    "LotRule",
+    "Rate",
+    "Secret",
+    "Setting",
+    "Settings",
+    "SettingsError",
+]
+
+
+class SettingsError(ValueError):
+    """One wrong setting: its name, what was expected, and what it was (never a secret's value)."""
+
+    def __init__(self, name: str, expected: str, was: str) -> None:
+        super().__init__(f"{name} must be {expected}, but was {was}")
+        self.name, self.expected, self.was = name, expected, was
+
+
+class InvalidSettingsError(ValueError):
+    """All that is wrong with the environment, one sentence a line."""
+
+    def __init__(self, errors: Iterable[SettingsError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)))
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """How a setting is written and what it is for; without a default it may be left out."""
+
+    kind: Kind
+    default: str | None
+    description: str
+
+
+_KEY = values.secret(at_least=32)
+_PASSWORD = values.secret()
+
+
+def _limit(default: str, what: str) -> Setting:
+    return Setting(values.RATE, default, f"{what}, at most")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one process; `environment` holds the texts that were given."""
+
+    environment: Mapping[str, str]
+
+    host: Annotated[str, Setting(values.HOST, "127.0.0.1", "address that the API listens on")]
+    port: Annotated[int, Setting(values.PORT, "8000", "port of the API")]
+    metrics_port: Annotated[int, Setting(values.PORT, "9000", "port of the metrics")]
+    data_dir: Annotated[Path, Setting(values.DIRECTORY, ".data", "where all state is kept")]
+    api_processes: Annotated[int, Setting(values.integer(1, 64), "2", "processes of the API")]
+    worker_processes: Annotated[int, Setting(values.integer(1, 64), "1", "processes of workers")]
+    loglevel: Annotated[
+        str,
+        Setting(
+            values.words("debug", "info", "warning", "error", "critical"),
+            "info",
+            "least level logged",
+        ),
+    ]
+    debug: Annotated[bool, Setting(values.SWITCH, "off", "answer faults with their details")]
+    allowed_hosts: Annotated[
+        tuple[str, ...], Setting(values.LIST, "*", "host names that the API answers to")
+    ]
+    secret_key: Annotated[Secret | None, Setting(_KEY, None, "encrypts secrets at rest")]
+    jwt_secret_key: Annotated[Secret | None, Setting(_KEY, None, "signs tokens")]
+
+    aggregation_threshold: Annotated[
+        int, Setting(values.usd(1), "10.00", "dollars from which on an order is bought at once")
+    ]
+    max_wait: Annotated[
+        int, Setting(values.duration("1s", "365d"), "24h", "an order waits no longer")
+    ]
+    on_deadline: Annotated[
+        OnDeadline, Setting(values.choice(OnDeadline), "refund", "what ends an order's waiting")
+    ]
+    spread_bps: Annotated[int, Setting(values.BPS, "0", "the house's margin on a quote")]
+    price_max_age: Annotated[
+        int, Setting(values.duration("1s", "1d"), "180s", "an older price is not used")
+    ]
+    price_tolerance_bps: Annotated[
+        int, Setting(values.BPS, "200", "how far a price may rise above its quote")
+    ]
+    inventory_cap: Annotated[
+        int, Setting(values.usd(), "10.00", "dollars of each asset that the house keeps at most")
+    ]
+    scan_interval: Annotated[
+        int, Setting(values.duration("10ms", "1h"), "1s", "time between two scans for due work")
+    ]
+    pricing: Annotated[str, Setting(values.PRICING, "quoted", "how a purchase is shared out")]
+    take_along: Annotated[
+        bool, Setting(values.SWITCH, "on", "large orders take waiting ones along")
+    ]
+
+    postgres_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Postgres")]
+    postgres_port: Annotated[int, Setting(values.PORT, "5432", "port of Postgres")]
+    postgres_user: Annotated[str, Setting(values.NAME, "crypto_exchange", "user in Postgres")]
+    postgres_password: Annotated[Secret | None, Setting(_PASSWORD, None, "its password")]
+    postgres_db: Annotated[str, Setting(values.NAME, "crypto_exchange", "database in Postgres")]
+    redis_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Valkey")]
+    redis_port: Annotated[int, Setting(values.PORT, "6379", "port of Redis")]
+    redis_password: Annotated[Secret | None, Setting(_PASSWORD, None, "password of Redis")]
+
+    exchange_url: Annotated[
+        str | None, Setting(values.URL, None, "the exchange; unset: a paper exchange of our own")
+    ]
+    exchange_api_key: Annotated[Secret | None, Setting(values.API_KEY, None, "our key there")]
+    exchange_api_secret: Annotated[Secret | None, Setting(_PASSWORD, None, "signs our requests")]
+    exchange_quote: Annotated[
+        str, Setting(values.SYMBOL, "USDT", "coin we pay with, booked 1:1 as USD")
+    ]
+    exchange_fee: Annotated[
+        FeeIn, Setting(values.choice(FeeIn), "quote", "what the exchange takes its fee in")
+    ]
+    exchange_window: Annotated[
+        int, Setting(values.duration("1s", "60s"), "5s", "how long a request there is valid")
+    ]
+
+    paper_port: Annotated[int | None, Setting(values.PORT, None, "unset: any free port")]
+    paper_seed: Annotated[
+        int, Setting(values.integer(0, 2**63 - 1), "0", "determines the random walk of prices")
+    ]
+    paper_prices: Annotated[
+        Mapping[str, Decimal],
+        Setting(values.mapping("price", values.parse_amount), None, "prices that never move"),
+    ]
+    paper_candles: Annotated[
+        Mapping[str, Path],
+        Setting(values.mapping("file.csv", values.parse_file), None, "prices to replay"),
+    ]
+    paper_speed: Annotated[
+        Decimal, Setting(values.AMOUNT, "1", "multiple of real time at which candles go by")
+    ]
+    paper_latency: Annotated[
+        int, Setting(values.duration("0ms", "60s"), "0ms", "how slow the paper exchange is")
+    ]
+    paper_fee_bps: Annotated[Decimal, Setting(values.PAPER_FEE, "10", "its fee")]
+    paper_fee_in: Annotated[str, Setting(values.CURRENCY, "quote", "what it takes its fee in")]
+    paper_rules: Annotated[
+        Mapping[str, LotRule],
+        Setting(
+            values.mapping("lot step:minimum notional[:maximum quantity]", values.parse_rule),
+            None,
+            "its market rules",
+        ),
+    ]
+
+    rate_limit_login: Annotated[Rate | None, _limit("3/minute", "log-ins from one address")]
+    rate_limit_register: Annotated[
+        Rate | None, _limit("3/minute", "registrations from one address")
+    ]
+    rate_limit_user: Annotated[Rate | None, _limit("1000/hour", "calls of one user")]
+    rate_limit_orders: Annotated[Rate | None, _limit("120/minute", "orders of one user")]
+    rate_limit_withdrawals: Annotated[Rate | None, _limit("10/minute", "withdrawals of one user")]
+    rate_limit_ip: Annotated[Rate | None, _limit("3000/hour", "calls from one address")]
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read and validate the whole environment; an empty value counts as not given.
+
+        Raises:
+            InvalidSettingsError: with one SettingsError for each setting that is wrong or missing.
+        """
+        given = {name: environ[name] for name in SETTINGS if environ.get(name)}
+        fields: dict[str, Any] = {}
+        errors = _missing(given)
+        for name, setting in SETTINGS.items():
+            try:
+                fields[name.lower()] = _read(name, setting, given.get(name))
+            except SettingsError as error:
+                errors.append(error)
+        if errors:
+            raise InvalidSettingsError(errors)
+        hidden = {name: Secret(text) if _is_secret(name) else text for name, text in given.items()}
+        return cls(environment=hidden, **fields)
+
+    def replaced(self, texts: Mapping[str, str]) -> Self:
+        """Return these settings with some given anew, as `from_env` would read them."""
+        return type(self).from_env({**self.environment, **texts})
+
+    def to_env(self) -> dict[str, str]:
+        """Return the texts from which another process reads the same settings."""
+        return {**self.environment, "DATA_DIR": str(self.data_dir)}
+
+    @property
+    def port_given(self) -> bool:
+        """Whether PORT was given: then no other port will do."""
+        return "PORT" in self.environment
+
+    @property
+    def embedded_postgres(self) -> bool:
+        """Whether Postgres is to be started by us."""
+        return self.postgres_host is None
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether Valkey is to be started by us."""
+        return self.redis_host is None
+
+
+SETTINGS: dict[str, Setting] = {
+    field.upper(): annotation.__metadata__[0]
+    for field, annotation in get_type_hints(Settings, include_extras=True).items()
+    if field != "environment"
+}
+"""Every setting by its name in the environment, in the order of the documentation."""
+
+_NEEDED_WITH = {
+    "POSTGRES_HOST": ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD"),
+    "REDIS_HOST": ("REDIS_PASSWORD",),
+    "EXCHANGE_URL": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
+}
+
+
+def _missing(given: Mapping[str, str]) -> list[SettingsError]:
+    return [
+        SettingsError(name, f"given when {host} is", "missing")
+        for host, names in _NEEDED_WITH.items()
+        for name in names
+        if host in given and name not in given
+    ]
+
+
+def _read(name: str, setting: Setting, given: str | None) -> object:
+    text = setting.default if given is None else given
+    if text is None:
+        return {} if name in {"PAPER_PRICES", "PAPER_CANDLES", "PAPER_RULES"} else None
+    try:
+        return setting.kind.parse(text if _is_secret(name) else text.strip())
+    except (ValueError, KeyError, ArithmeticError):
+        raise SettingsError(name, setting.kind.expected, _shown(name, setting, text)) from None
+
+
+def _is_secret(name: str) -> bool:
+    return SETTINGS[name].kind in {_KEY, _PASSWORD, values.API_KEY}
+
+
+def _shown(name: str, setting: Setting, text: str) -> str:
+    if _is_secret(name):
+        return values.weakness(text, 32 if setting.kind is _KEY else 1) or "something else"
+    return f'"{text}"' if len(text) <= 100 else f'"{text[:100]}…"'

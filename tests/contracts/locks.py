@@ -1,0 +1,80 @@
+"""The contract of units of work that lock what they load."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+
+from crypto_exchange.domain.errors import Conflict
+from crypto_exchange.domain.money import CENT
+from crypto_exchange.domain.settlement import settle
+from tests.contracts.commits import one_dollar, sealed
+from tests.contracts.scene import StoreContract, fill
+
+
+class LockContract(StoreContract):
+    """After a lost race the next try cannot lose."""
+
+    async def test_a_locked_wallet_cannot_conflict(self) -> None:
+        scene = await self.scene()
+        user_id = await scene.register()
+        stale = await scene.wallet(user_id)
+        rival = scene.commit(one_dollar(user_id, stale.version, scene))
+
+        async with scene.store.begin(lock=True) as work:
+            wallet = await work.get_wallet(user_id)
+            task = await _started(rival)
+            await work.commit(one_dollar(user_id, wallet.version, scene))
+
+        with pytest.raises(Conflict):
+            await task
+        assert (await scene.wallet(user_id)).balance == 100 * CENT
+
+    async def test_a_locked_inventory_cannot_conflict(self) -> None:
+        scene = await self.scene()
+        await scene.place(await scene.register(dollars=10), 1000)
+        change = await scene.decide_seal()
+
+        async with scene.store.begin(lock=True) as work:
+            await work.get_book("BTC", limit=500)
+            task = await _started(scene.commit(change))
+            await work.commit(change)
+
+        with pytest.raises(Conflict):
+            await task
+
+    async def test_a_locked_batch_cannot_conflict(self) -> None:
+        scene = await self.scene()
+        key = await sealed(scene)
+
+        async with scene.store.begin(lock=True) as work:
+            opened = await work.get_batch(key)
+            change = settle(opened, fill(opened), at_us=scene.tick())
+            task = await _started(scene.commit(change))
+            await work.commit(change)
+
+        with pytest.raises(Conflict):
+            await task
+
+    async def test_commands_that_lock_wait_for_each_other(self) -> None:
+        scene = await self.scene()
+        user_id = await scene.register()
+
+        async def locked_deposit() -> None:
+            async with scene.store.begin(lock=True) as work:
+                wallet = await work.get_wallet(user_id)
+                await work.commit(one_dollar(user_id, wallet.version, scene))
+
+        await asyncio.gather(*(locked_deposit() for _ in range(6)))
+
+        assert (await scene.wallet(user_id)).balance == 600 * CENT
+
+
+async def _started(rival: Awaitable[None]) -> asyncio.Task[None]:
+    """Start a rival and give it time to get as far as it can."""
+    task = asyncio.ensure_future(rival)
+    await asyncio.wait({task}, timeout=0.1)
+    assert isinstance(task, asyncio.Task)
+    return task

@@ -1,0 +1,162 @@
+"""The main job over real HTTP with real processes, seen as a person sees it."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+
+from tests import paper_record
+from tests.running import Person, RunningServer
+
+pytestmark = pytest.mark.xdist_group("server")
+
+
+def test_a_large_order_is_bought_at_once_and_completed(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="100.00")
+
+    order = person.place("ABAN", amount="3")
+
+    assert (order["state"], order["total_price"]) == ("pending", Decimal("60.00"))
+    assert person.ended(order)["state"] == "completed"
+    assert person.get("/accounts/wallet/")["balance"] == Decimal("40.00")
+    [holding] = person.get("/accounts/holdings/")
+    assert (holding["crypto"], holding["amount"], holding["cost"]) == ("ABAN", 3, Decimal("60.00"))
+
+
+def test_exactly_ten_dollars_is_direct_and_a_cent_less_waits(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="100.00")
+
+    direct = person.place("BTC", spend="10.00")
+    waits = person.place("ETH", spend="9.99")
+
+    assert direct["state"] == "pending"
+    assert waits["state"] == "aggregated"
+    assert person.ended(direct)["state"] == "completed"
+    assert person.order(waits)["state"] == "aggregated"
+    last = person.place("ETH", spend="0.01")
+    assert {person.ended(order)["state"] for order in (waits, last)} == {"completed"}
+
+
+def test_thirty_ten_dollar_orders_in_a_row_all_complete(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="300.00")
+
+    orders = [person.place("BTC", spend="10.00") for _ in range(30)]
+
+    assert {person.ended(order)["state"] for order in orders} == {"completed"}
+    assert {order["status"] for order in paper_record.all_orders(server, "BTC")} == {"FILLED"}
+
+
+def test_fifty_parallel_orders_of_one_person_are_all_taken(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="100.00")
+
+    def place(_number: int) -> int:
+        body = {"crypto": "ETH", "spend": "2.00"}
+        return person.client.post("/orders/", json=body).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        codes = list(pool.map(place, range(50)))
+
+    assert codes == [201] * 50
+    assert person.get("/accounts/wallet/")["balance"] == 0
+
+
+def test_the_books_agree_with_the_exchange(server: RunningServer) -> None:
+    ledger = server.ledger()
+
+    assert set(ledger["sums"].values()) == {"0.00000000"}
+    kept = paper_record.balances(server)
+    for currency in ("ABAN", "BTC", "ETH"):
+        assert -Decimal(ledger["accounts"].get(f"venue:{currency}", 0)) == kept[currency]
+    assert -Decimal(ledger["accounts"]["venue:USD"]) == kept["USDT"]
+
+
+def test_run_json_names_every_child_and_only_its_owner_may_read_it(server: RunningServer) -> None:
+    mode = stat.S_IMODE((server.data_dir / "run.json").stat().st_mode)
+
+    assert mode == 0o600
+    roles = {process["role"] for process in server.run_file["processes"]}
+    assert roles == {"postgres", "valkey", "paper-exchange", "worker", "api"}
+
+
+def test_a_second_serve_on_the_same_directory_is_refused(server: RunningServer) -> None:
+    second = server.command("serve")
+
+    assert second.returncode == 2
+    assert "DATA_DIR" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_halted_asset_refuses_orders_until_it_is_resumed(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="50.00")
+    body = {"crypto": "ABAN", "amount": "1"}
+
+    assert server.command("asset", "halt", "ABAN").returncode == 0
+    refused = person.client.post("/orders/", json=body)
+    assert server.command("asset", "resume", "ABAN").returncode == 0
+    taken = person.client.post("/orders/", json=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "asset_halted")
+    assert taken.status_code == 201
+
+
+def test_the_demo_is_as_told(server: RunningServer) -> None:
+    told = server.command("demo")
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "All of it was as told." in told.stdout
+
+
+def test_every_command_explains_itself(server: RunningServer) -> None:
+    for command in ("serve", "api", "worker", "fund", "asset", "ledger", "create-superuser"):
+        help_text = server.command(command, "--help")
+
+        assert help_text.returncode == 0
+        assert "Example:" in help_text.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("fund", "DOGE", "5"), "DOGE"),
+        (("fund", "USD", "1e5"), "AMOUNT"),
+        (("asset", "halt", "NOPE"), "NOPE"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_a_mistake_at_the_terminal_is_answered_by_a_sentence(
+    server: RunningServer, arguments: tuple[str, ...], says: str
+) -> None:
+    answer = server.command(*arguments)
+
+    assert answer.returncode == 2
+    assert says in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_administrator_can_be_created_and_log_in(server: RunningServer) -> None:
+    created = server.command(
+        "create-superuser", "--username", "root-1", "--password-stdin", stdin="a-long-password\n"
+    )
+
+    assert created.returncode == 0, created.stderr
+    person = Person(server.run_file["api_url"])
+    login = {"username": "ROOT-1", "password": "a-long-password"}
+    assert person.client.post("/accounts/auth/login/", json=login).status_code == 200
+
+
+def test_moved_capital_is_booked(server: RunningServer) -> None:
+    before = Decimal(server.ledger()["accounts"]["house:capital:USD"])
+
+    assert server.command("fund", "USD", "5.00").returncode == 0
+    assert server.command("fund", "USD", "--", "-5.00").returncode == 0
+
+    assert Decimal(server.ledger()["accounts"]["house:capital:USD"]) == before
+
+
+def test_dumped_data_hold_no_password(server: RunningServer) -> None:
+    dumped = server.command("dump-data")
+
+    assert dumped.returncode == 0
+    assert "argon2" not in dumped.stdout
+    assert '"admin"' in dumped.stdout

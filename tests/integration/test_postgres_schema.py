@@ -1,0 +1,165 @@
+"""The schema: what migrations make is what the tables say, and what the statements believe."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import asyncpg
+import msgspec
+import pytest
+from sqlalchemy import Numeric
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from crypto_exchange.adapters.embedded import EmbeddedPostgres, free_port
+from crypto_exchange.adapters.postgres import columns
+from crypto_exchange.adapters.postgres.ids import ORDER_BLOCK
+from crypto_exchange.adapters.postgres.schema import current_revision, head_revision, migrate
+from crypto_exchange.adapters.postgres.tables import metadata, order_ids
+from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
+from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.change import StoredRequest
+from crypto_exchange.domain.errors import Unavailable
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.user import Session, User
+from crypto_exchange.domain.wallet import Wallet
+from tests.integration.postgres_store import opened_database
+from tests.servers import run_sql
+
+CATALOG = """
+SELECT 'column', c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)
+       || CASE WHEN a.attnotnull THEN ' not null ' ELSE ' ' END
+       || coalesce(pg_get_expr(d.adbin, d.adrelid), '') || ' ' || a.attnum
+  FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+UNION ALL
+SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
+  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT 'sequence', sequencename, concat_ws(' ', start_value, increment_by, max_value, cache_size)
+  FROM pg_sequences WHERE schemaname = 'public'
+UNION ALL SELECT 'trigger', tgname, '' FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'extension', extname, '' FROM pg_extension WHERE extname <> 'plpgsql'
+ ORDER BY 1, 2"""
+
+
+async def test_the_migrations_make_what_the_tables_say(postgres_dsn: str, empty_dsn: str) -> None:
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(empty_dsn)
+    )
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+
+    migrated, wanted = await _catalog(postgres_dsn), await _catalog(empty_dsn)
+
+    assert [row for row in migrated if "alembic_version" not in "".join(row)] == wanted
+    assert not {"trigger", "extension"} & {kind for kind, _, _ in wanted}
+
+
+async def test_a_database_knows_the_migration_that_it_is_at(
+    postgres_dsn: str, empty_dsn: str
+) -> None:
+    async with opened_database(postgres_dsn) as database:
+        assert await current_revision(database) == head_revision()
+    async with opened_database(empty_dsn) as database:
+        assert await current_revision(database) is None
+
+
+async def test_several_migrators_at_once_take_turns(empty_dsn: str) -> None:
+    program = "import sys; from crypto_exchange.adapters.postgres import schema\n"
+    program += "schema.migrate(sys.argv[1])"
+    argv = [sys.executable, "-c", program, empty_dsn]
+    rivals = [await asyncio.create_subprocess_exec(*argv) for _ in range(2)]
+    await asyncio.gather(*(asyncio.to_thread(migrate, empty_dsn) for _ in range(2)))
+
+    assert [await rival.wait() for rival in rivals] == [0, 0]
+    async with opened_database(empty_dsn) as database:
+        assert await current_revision(database) == head_revision()
+
+
+def test_migrating_a_server_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        migrate(f"postgresql://nobody:secret@127.0.0.1:{free_port()}/nothing")
+
+
+@pytest.mark.parametrize("table", list(columns.TABLES))
+def test_statements_and_tables_agree_on_columns(table: str) -> None:
+    known = {column.name: column for column in metadata.tables[table].columns}
+    drawn = {name for name, column in known.items() if column.server_default is not None}
+
+    for name, kind in columns.TABLES[table].items():
+        sql = "NUMERIC" if isinstance(known[name].type, Numeric) else str(known[name].type)
+        assert sql.lower() == kind
+    assert set(columns.TABLES[table]) == set(known) - drawn
+
+
+@pytest.mark.parametrize(
+    ("struct", "names"),
+    [
+        (User, columns.USERS),
+        (Session, columns.SESSIONS),
+        (Wallet, columns.WALLETS),
+        (MarketRule, columns.RULE),
+        (Inventory, columns.INVENTORY),
+        (Order, columns.ORDERS),
+        (Batch, columns.BATCHES),
+        (Purchase, columns.PURCHASES),
+        (StoredRequest, columns.REQUESTS),
+    ],
+)
+def test_rows_have_the_fields_of_the_domain_in_their_order(
+    struct: type[msgspec.Struct], names: dict[str, str]
+) -> None:
+    assert tuple(names) == struct.__struct_fields__
+
+
+def test_a_row_of_an_asset_begins_with_its_rule() -> None:
+    own = [name for name in Asset.__struct_fields__ if name != "rule"]
+
+    assert list(columns.ASSETS) == [*columns.RULE, *own]
+
+
+def test_a_number_of_the_sequence_is_a_block_of_order_ids() -> None:
+    assert order_ids.increment == ORDER_BLOCK
+
+
+async def test_the_first_order_id_is_one(postgres_dsn: str) -> None:
+    from crypto_exchange.adapters.postgres import PostgresIds
+
+    async with opened_database(postgres_dsn) as database:
+        ids = PostgresIds(database)
+        first = [await ids.next_order_id() for _ in range(ORDER_BLOCK + 1)]
+        other = await PostgresIds(database).next_order_id()
+
+    assert first == list(range(1, ORDER_BLOCK + 2))
+    assert other == 2 * ORDER_BLOCK + 1
+
+
+def test_what_users_own_is_keyed_by_user_first() -> None:
+    """So that a distributed Postgres can spread it by user."""
+    for table in metadata.tables.values():
+        if "user_id" not in table.columns or table.name == "usernames":
+            continue
+        assert next(iter(table.primary_key)).name == "user_id"
+        for index in table.indexes:
+            assert not index.unique
+        for key in table.foreign_key_constraints:
+            assert next(iter(key.columns)).name == "user_id"
+
+
+@pytest.fixture
+def empty_dsn(postgres_server: EmbeddedPostgres) -> str:
+    run_sql(postgres_server.dsn, "DROP DATABASE IF EXISTS empty WITH (FORCE)")
+    run_sql(postgres_server.dsn, "CREATE DATABASE empty")
+    return f"{postgres_server.dsn.rpartition('/')[0]}/empty"
+
+
+async def _catalog(dsn: str) -> list[tuple[str, str, str]]:
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch(CATALOG)
+    await connection.close()
+    return [(kind, name, text) for kind, name, text in rows]

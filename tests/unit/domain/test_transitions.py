@@ -1,0 +1,132 @@
+"""State machines: every (state, trigger) is in its table, or a bug."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import msgspec
+import pytest
+
+from crypto_exchange.domain import order as orders
+from crypto_exchange.domain.batch import BATCH_TRANSITIONS, Batch, BatchState, BatchTrigger, close
+from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.order import (
+    FINAL_STATES,
+    ORDER_TRANSITIONS,
+    Order,
+    OrderState,
+    OrderTrigger,
+    Reason,
+    next_order_state,
+)
+from crypto_exchange.domain.purchase import (
+    PURCHASE_TRANSITIONS,
+    PurchaseState,
+    PurchaseTrigger,
+    finish,
+)
+from tests.builders import a_purchase, an_open_batch, an_order
+
+ORDER_CASES = list(product(OrderState, OrderTrigger))
+BATCH_CASES = list(product(BatchState, BatchTrigger))
+PURCHASE_CASES = list(product(PurchaseState, PurchaseTrigger))
+
+
+def by_trigger(order: Order, trigger: OrderTrigger) -> Order:
+    """Do to an order what the trigger names."""
+    match trigger:
+        case OrderTrigger.SEAL:
+            return orders.seal(order, "key")
+        case OrderTrigger.RETURN:
+            return orders.release(order)
+        case OrderTrigger.DELIVER:
+            return orders.deliver(order, order.quantity, order.total)
+        case OrderTrigger.DELIVER_PART:
+            return orders.deliver(order, order.quantity - 1, order.total)
+        case OrderTrigger.FAIL:
+            return orders.fail(order, Reason.DEADLINE)
+        case OrderTrigger.CANCEL:
+            return orders.cancel(order)
+
+
+@pytest.mark.parametrize(("state", "trigger"), ORDER_CASES)
+def test_an_order_moves_as_its_table_says_or_not_at_all(
+    state: OrderState, trigger: OrderTrigger
+) -> None:
+    order = msgspec.structs.replace(an_order("1"), state=state)
+    after = ORDER_TRANSITIONS.get((state, trigger))
+
+    if after is None:
+        with pytest.raises(InvariantViolation, match=f"cannot {trigger.value} while {state.value}"):
+            by_trigger(order, trigger)
+    else:
+        moved = by_trigger(order, trigger)
+        assert (moved.state, moved.version) == (after, order.version + 1)
+        assert next_order_state(state, trigger) is after
+
+
+@pytest.mark.parametrize(("state", "trigger"), BATCH_CASES)
+def test_a_batch_moves_as_its_table_says_or_not_at_all(
+    state: BatchState, trigger: BatchTrigger
+) -> None:
+    batch: Batch = msgspec.structs.replace(an_open_batch(used="1").batch, state=state)
+    after = BATCH_TRANSITIONS.get((state, trigger))
+
+    if after is None:
+        with pytest.raises(InvariantViolation, match=f"cannot {trigger.value} while {state.value}"):
+            close(batch, trigger)
+    else:
+        closed = close(batch, trigger)
+        assert (closed.state, closed.live, closed.used, closed.surplus) == (after, False, 0, 0)
+        assert closed.version == batch.version + 1
+
+
+@pytest.mark.parametrize(("state", "trigger"), PURCHASE_CASES)
+def test_a_purchase_ends_as_its_table_says_or_not_at_all(
+    state: PurchaseState, trigger: PurchaseTrigger
+) -> None:
+    purchase = msgspec.structs.replace(a_purchase("1"), state=state)
+    after = PURCHASE_TRANSITIONS.get((state, trigger))
+
+    if after is None:
+        with pytest.raises(InvariantViolation, match=f"{trigger.value} while {state.value}"):
+            finish(purchase, trigger)
+    else:
+        assert finish(purchase, trigger).state is after
+
+
+def test_what_no_transition_leaves_is_final() -> None:
+    open_states = {OrderState.PENDING, OrderState.AGGREGATED}
+
+    assert set(OrderState) - open_states == FINAL_STATES
+
+
+def test_every_state_but_the_first_can_be_reached() -> None:
+    assert set(ORDER_TRANSITIONS.values()) == set(OrderState)
+    assert set(BATCH_TRANSITIONS.values()) == set(BatchState) - {BatchState.SEALED}
+    assert set(PURCHASE_TRANSITIONS.values()) == set(PurchaseState) - {PurchaseState.SUBMITTING}
+
+
+def test_a_direct_order_that_is_released_stays_pending() -> None:
+    sealed = orders.seal(an_order("10", direct=True), "key")
+
+    released = orders.release(sealed)
+
+    assert (released.state, released.batch) == (OrderState.PENDING, None)
+    assert released.version == sealed.version + 1
+
+
+def test_an_order_that_got_nothing_has_failed_and_is_refunded_whole() -> None:
+    sealed = orders.seal(an_order("10"), "key")
+
+    ended = orders.deliver(sealed, 0, 0)
+
+    assert (ended.state, ended.reason) == (OrderState.FAILED, Reason.UNFILLED)
+    assert (ended.refunded, sealed.refunded) == (ended.total, 0)
+
+
+def test_the_name_of_an_attempt_fits_the_exchange() -> None:
+    name = a_purchase("1").client_order_id
+
+    assert name == f"{a_purchase('1').batch}-1"
+    assert len(msgspec.structs.replace(a_purchase("1"), attempt=10**9).client_order_id) <= 36

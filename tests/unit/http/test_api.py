@@ -1,0 +1,7 @@
+"""The API as any client sees it, over memory."""
+
+from tests.unit.http.suite import ApiSuite
+
+
+class TestApiOverMemory(ApiSuite):
+    """All of the suite."""

@@ -1,0 +1,320 @@
+"""`openapi.json` is true: every error that a call declares, it gives; and every code has a status."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import AsyncTestClient
+
+from crypto_exchange.adapters.memory import MemoryClock
+from crypto_exchange.domain.errors import DomainError, Unavailable
+from crypto_exchange.domain.use_cases import currencies
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.domain.user import Role, Session
+from crypto_exchange.entrypoints.http.app import create_app, list_operations
+from crypto_exchange.entrypoints.http.config import HttpConfig
+from crypto_exchange.entrypoints.http.operations import Operation
+from crypto_exchange.entrypoints.http.problems import PROBLEMS
+from tests.unit.http.api import Answer, Api
+from tests.unit.http.suite import SMALL, place, register
+
+DECLARED = [(call, code) for call in list_operations() for code in call.codes]
+ROUTING_CODES = {"method_not_allowed", "invalid_request"}
+"""What is refused before it is known which call is meant."""
+
+
+def errors_of(kind: type[DomainError]) -> list[type[DomainError]]:
+    return [kind, *(each for child in kind.__subclasses__() for each in errors_of(child))]
+
+
+def test_every_refusal_of_the_domain_has_a_status_and_is_declared_by_some_call() -> None:
+    codes = {error.code for error in errors_of(DomainError)[1:]}
+
+    assert codes <= PROBLEMS.keys()
+    assert codes <= {code for _, code in DECLARED}
+
+
+def test_every_code_in_the_table_is_declared_by_some_call() -> None:
+    assert PROBLEMS.keys() - {code for _, code in DECLARED} == ROUTING_CODES
+
+
+def test_codes_have_the_statuses_of_the_specification() -> None:
+    specified = """
+        400 malformed_json invalid_cursor
+        401 unauthenticated invalid_credentials
+        404 not_found
+        409 insufficient_funds asset_halted too_late username_taken
+        413 body_too_large
+        415 unsupported_media_type
+        422 invalid_field invalid_amount amount_too_small amount_too_large unknown_asset
+        503 price_stale unavailable
+    """
+    for line in specified.strip().splitlines():
+        status, *codes = line.split()
+        assert {PROBLEMS[code].status for code in codes} == {int(status)}
+    assert PROBLEMS["idempotency_key_reused"].status == 422
+
+
+class Situation:
+    """A call, and the means to bring about whatever it may have to refuse."""
+
+    def __init__(self, call: Operation, api: Api, context: Context, clock: MemoryClock) -> None:
+        self.call, self.api, self.context, self.clock = call, api, context, clock
+        self.token: str | None = None
+        self.headers: dict[str, str] = {}
+
+    async def prepare(self) -> None:
+        """What makes the call succeed, or nearly."""
+        if not self.call.public:
+            self.token = await self.api.register("100.00")
+        if self.call.name == "cancel_order":
+            assert self.token is not None
+            self.order = (await place(self.api, self.token, SMALL)).json["id"]
+
+    async def send(
+        self, body: str | bytes | None = None, *, query: str = "", ident: str = "1"
+    ) -> Answer:
+        if body is None and self.call.request is not None:
+            body = self.call.example
+        path = self.call.path.replace("{id:str}", ident) + query
+        return await self.api.call(
+            self.call.method, path, body, token=self.token, headers=self.headers
+        )
+
+    async def malformed_json(self) -> Answer:
+        return await self.send("{")
+
+    async def body_too_large(self) -> Answer:
+        return await self.send(b" " * 65_537)
+
+    async def unsupported_media_type(self) -> Answer:
+        self.headers["Content-Type"] = "text/plain"
+        return await self.send()
+
+    async def invalid_field(self) -> Answer:
+        return await self.send('{"unheard_of": 1}' if self.call.request else None, query="?limit=0")
+
+    async def invalid_cursor(self) -> Answer:
+        return await self.send(query="?cursor=x")
+
+    async def invalid_host(self) -> Answer:
+        self.headers["Host"] = "a b"
+        return await self.send()
+
+    async def unauthenticated(self) -> Answer:
+        self.token = None
+        return await self.send('{"refresh": "nonsense"}' if self.call.public else None)
+
+    async def invalid_credentials(self) -> Answer:
+        return await self.send()
+
+    async def username_taken(self) -> Answer:
+        await self.send()
+        return await self.send()
+
+    async def not_found(self) -> Answer:
+        """A token outlives its user when the database is replaced; an order is not there at all."""
+        session = Session(user_id=999_999, id="gone", expires_at_us=2**60)
+        self.token = self.context.tokens.issue(Role.USER, session).access
+        return await self.send()
+
+    async def insufficient_funds(self) -> Answer:
+        self.token = await self.api.register()
+        return await self.send()
+
+    async def invalid_amount(self) -> Answer:
+        return await self.send(self.with_amount("0"))
+
+    async def amount_too_large(self) -> Answer:
+        return await self.send(self.with_amount("1000000001"))
+
+    async def amount_too_small(self) -> Answer:
+        await self.context.market.save_prices({"ABAN": 10**19}, self.clock.now_us())
+        return await self.send('{"crypto": "ABAN", "spend": 0.01}')
+
+    async def unknown_asset(self) -> Answer:
+        return await self.send('{"crypto": "NOPE", "amount": 1}')
+
+    async def asset_halted(self) -> Answer:
+        await currencies.halt_asset(self.context, "ABAN", halted=True)
+        return await self.send()
+
+    async def price_stale(self) -> Answer:
+        self.clock.advance(10**10)
+        return await self.send()
+
+    async def too_late(self) -> Answer:
+        await self.send(ident=self.order)
+        return await self.send(ident=self.order)
+
+    async def idempotency_key_reused(self) -> Answer:
+        assert self.token is not None
+        self.headers["Idempotency-Key"] = "k"
+        if self.call.name == "withdraw":
+            await self.send(self.with_amount("0.02"))
+        await self.send(self.with_amount("0.01"))
+        return await self.send()
+
+    def with_amount(self, amount: str) -> str:
+        body: dict[str, Any] = json.loads(self.call.example or "{}")
+        return json.dumps(body | {"amount": amount})
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [pair for pair in DECLARED if pair[1] not in {"internal_error", "unavailable"}],
+    ids=lambda value: getattr(value, "name", value),
+)
+async def test_a_call_gives_every_error_that_it_declares(
+    call: Operation, code: str, api: Api, context: Context, clock: MemoryClock
+) -> None:
+    situation = Situation(call, api, context, clock)
+    await situation.prepare()
+    provoke: Callable[[], Awaitable[Answer]] = getattr(situation, code)
+
+    answer = await provoke()
+
+    assert (answer.status, answer.code) == (PROBLEMS[code].status, code)
+
+
+class Broken:
+    """A port of which everything fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._error
+
+    def __call__(self, *, lock: bool = False) -> Any:
+        raise self._error
+
+
+class TestFaults:
+    """Every port fails, the application is as it is."""
+
+    @pytest.fixture(params=[Unavailable("postgres at db:5432"), ZeroDivisionError("secret")])
+    def error(self, request: pytest.FixtureRequest) -> Exception:
+        assert isinstance(request.param, Exception)
+        return request.param
+
+    @pytest.fixture
+    async def broken(
+        self, context: Context, config: HttpConfig, error: Exception
+    ) -> AsyncIterator[tuple[Api, str]]:
+        ports: dict[str, Any] = dict.fromkeys(("begin", "queries", "cache", "ids"), Broken(error))
+        session = Session(user_id=1, id="s", expires_at_us=2**60)
+        pair = context.tokens.issue(Role.USER, session)
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Context]:
+            yield msgspec.structs.replace(context, **ports)
+
+        async with AsyncTestClient(create_app(opened, config)) as client:
+            api = await Api.open(client)
+            client.headers["Authorization"] = f"Bearer {pair.access}"
+            yield api, pair.refresh
+
+    @pytest.mark.parametrize("call", list_operations(), ids=lambda call: call.name)
+    async def test_a_fault_tells_nothing_of_the_inside(
+        self,
+        broken: tuple[Api, str],
+        call: Operation,
+        error: Exception,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        api, refresh = broken
+        body = call.example and call.example.replace("eyJhbGciOi…", refresh)
+
+        answer = await api.call(call.method, call.path.replace("{id:str}", "1"), body)
+
+        if call.static:
+            assert answer.status == 200
+            return
+        expected = "unavailable" if isinstance(error, Unavailable) else "internal_error"
+        assert (answer.status, answer.code) == (PROBLEMS[expected].status, expected)
+        assert str(error) not in answer.text
+        assert str(error) in caplog.text
+
+
+async def test_with_debug_a_fault_is_answered_with_its_exception(
+    context: Context, config: HttpConfig
+) -> None:
+    broken = msgspec.structs.replace(context, cache=Broken(ZeroDivisionError("here")))
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Context]:
+        yield broken
+
+    async with AsyncTestClient(
+        create_app(opened, msgspec.structs.replace(config, debug=True))
+    ) as client:
+        answer = await (await Api.open(client)).call("GET", "exchanges/crypto-currencies/")
+
+    assert (answer.status, answer.code) == (500, "internal_error")
+    assert answer.json["detail"] == "ZeroDivisionError('here')"
+
+
+async def test_the_description_names_everything(api: Api) -> None:
+    document = api.document
+    calls = {
+        (method.upper(), path): operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+
+    assert document["openapi"].startswith("3.1")
+    assert len(calls) == len(list_operations())
+    for (_, path), call in calls.items():
+        assert call["summary"]
+        assert set(call["tags"]) <= {tag["name"] for tag in document["tags"]}
+        public = "auth/" in path or "currencies" in path or path.startswith("/health")
+        assert (call.get("security") == []) == (public or path.endswith("openapi.json"))
+        body = call.get("requestBody", {"content": {}})["content"].get("application/json")
+        assert body is None or body["example"]
+        names = {parameter["name"] for parameter in call["parameters"]}
+        assert ("id" in names) == ("{id}" in path)
+    keyed = {path for (_, path), call in calls.items() if has(call, "Idempotency-Key")}
+    assert keyed == {
+        "/api/v1/orders/",
+        "/api/v1/accounts/wallet/deposit",
+        "/api/v1/accounts/wallet/withdraw",
+    }
+    paged = {path for (_, path), call in calls.items() if has(call, "limit", "cursor")}
+    assert paged == {"/api/v1/orders/", "/api/v1/transactions/"}
+
+
+async def test_amounts_are_described_as_numbers(api: Api) -> None:
+    schemas = api.document["components"]["schemas"]
+
+    order = schemas["OrderResponse"]["properties"]
+    for name in ("amount", "unit_price", "total_price", "filled_amount", "refunded"):
+        assert order[name]["type"] == "number"
+    kinds = [option["type"] for option in schemas["AmountRequest"]["properties"]["amount"]["anyOf"]]
+    assert kinds == ["number", "string"]
+
+
+async def test_examples_are_shaped_as_described(api: Api) -> None:
+    for call in list_operations():
+        if call.answer_example is not None:
+            answer = Answer(call.status, {}, call.answer_example)
+            path = call.path.replace(":str", "")
+            responses = api.document["paths"][path][call.method.lower()]["responses"]
+            schema = responses[str(call.status)]["content"]["application/json"]["schema"]
+            api.check_shape(schema, answer.json)
+
+
+async def test_the_document_itself_is_answered_with_and_without_registering(api: Api) -> None:
+    await register(api, "somebody")
+
+    answer = await api.call("GET", "openapi.json")
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+
+
+def has(call: dict[str, Any], *names: str) -> bool:
+    return set(names) <= {parameter["name"] for parameter in call["parameters"]}

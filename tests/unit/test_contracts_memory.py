@@ -1,0 +1,214 @@
+"""The memory adapter keeps every contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import msgspec
+import pytest
+from typing_extensions import override
+
+from crypto_exchange.adapters.memory import (
+    MemoryAssetCache,
+    MemoryBegin,
+    MemoryClock,
+    MemoryExchange,
+    MemoryIds,
+    MemoryMarket,
+    MemoryReadModels,
+    MemoryTally,
+    OpaqueTokens,
+    Silence,
+)
+from crypto_exchange.adapters.system import SystemClock
+from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.errors import OutcomeUnknown, Unauthenticated, Unavailable
+from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.domain.policy import Policy
+from crypto_exchange.domain.ports import AssetCache
+from crypto_exchange.domain.purchase import Absent, Filled, Purchase, Rejected, RejectionKind
+from crypto_exchange.domain.state import State
+from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
+from tests.contracts.asset_cache import AssetCacheContract
+from tests.contracts.exchange import ExchangeContract, ExchangeUnderTest
+from tests.contracts.market import IdsContract, MarketContract
+from tests.contracts.read_models import ReadModelsContract
+from tests.contracts.scene import PRICE, RULE, Store
+from tests.contracts.tally import TallyContract, TallyUnderTest
+from tests.contracts.unit_of_work import UnitOfWorkContract
+
+BTC = Asset(symbol="BTC", rule=RULE, price=PRICE, priced_at_us=0)
+
+
+async def memory_store() -> Store:
+    state = State()
+    return Store(MemoryBegin(state), MemoryReadModels(state), MemoryMarket(state), MemoryIds(state))
+
+
+class TestUnitOfWork(UnitOfWorkContract):
+    @override
+    async def make_store(self) -> Store:
+        return await memory_store()
+
+
+class TestReadModels(ReadModelsContract):
+    @override
+    async def make_store(self) -> Store:
+        return await memory_store()
+
+
+class TestMarket(MarketContract):
+    @override
+    async def make_store(self) -> Store:
+        return await memory_store()
+
+
+class TestIds(IdsContract):
+    @override
+    async def make_store(self) -> Store:
+        return await memory_store()
+
+
+class TestAssetCache(AssetCacheContract):
+    @override
+    async def make_cache(self) -> AssetCache:
+        return MemoryAssetCache()
+
+
+class TestTally(TallyContract):
+    @override
+    async def make_tally(self, threshold: int) -> TallyUnderTest:
+        tally = MemoryTally(threshold)
+
+        async def take_wake_ups() -> set[str]:
+            taken = set(tally.wake_ups)
+            tally.wake_ups.clear()
+            return taken
+
+        return TallyUnderTest(tally, take_wake_ups)
+
+
+class TestExchange(ExchangeContract):
+    @override
+    async def make_exchange(self) -> ExchangeUnderTest:
+        exchange = MemoryExchange([BTC], Policy(), lambda: 1_767_225_600_000)
+        exchange.balances["USD"] = 10**7 * DOLLAR
+
+        def lose_answers() -> AbstractContextManager[object]:
+            return answers_lost(exchange)
+
+        return ExchangeUnderTest(exchange, BTC, lose_answers)
+
+
+@contextmanager
+def answers_lost(exchange: MemoryExchange) -> Iterator[None]:
+    exchange.script.append(Silence.AFTER)
+    yield
+    exchange.script.clear()
+
+
+@pytest.fixture
+def clock() -> MemoryClock:
+    return MemoryClock(10**9)
+
+
+@pytest.fixture
+def exchange(clock: MemoryClock) -> MemoryExchange:
+    return MemoryExchange([BTC], Policy(), lambda: clock.now_us() // 1_000)
+
+
+@pytest.fixture
+def purchase(exchange: MemoryExchange) -> Purchase:
+    return Purchase(
+        batch="0" * 24,
+        attempt=1,
+        asset="BTC",
+        scale=8,
+        quantity=20_000,
+        timestamp_ms=exchange.now_ms(),
+        window_ms=5_000,
+    )
+
+
+async def test_the_memory_exchange_answers_as_its_script_says_and_then_fills(
+    exchange: MemoryExchange, purchase: Purchase
+) -> None:
+    no = Rejected(kind=RejectionKind.FINAL, code="1", message="no")
+    exchange.script.extend([no, Filled(fills=()), Silence.BEFORE])
+
+    assert await exchange.submit(purchase) == no
+    assert await exchange.submit(purchase) == Filled(fills=())
+    with pytest.raises(OutcomeUnknown):
+        await exchange.submit(msgspec.structs.replace(purchase, attempt=2))
+    assert isinstance(await exchange.submit(purchase), Filled)
+    assert isinstance(await exchange.find(msgspec.structs.replace(purchase, attempt=2)), Absent)
+    assert len(exchange.received) == 4
+
+
+async def test_a_memory_exchange_that_is_down_answers_nothing(
+    exchange: MemoryExchange, purchase: Purchase
+) -> None:
+    exchange.down = True
+
+    with pytest.raises(OutcomeUnknown):
+        await exchange.submit(purchase)
+    for call in (
+        exchange.find(purchase),
+        exchange.list_prices([]),
+        exchange.list_rules({}),
+        exchange.list_balances(),
+    ):
+        with pytest.raises(Unavailable):
+            await call
+    assert exchange.received == []
+
+
+async def test_a_memory_exchange_that_does_not_trade_an_asset_rejects_it(
+    exchange: MemoryExchange, purchase: Purchase
+) -> None:
+    exchange.rules["BTC"] = None
+
+    outcome = await exchange.submit(purchase)
+
+    assert isinstance(outcome, Rejected)
+    assert outcome.kind is RejectionKind.VENUE
+
+
+async def test_the_memory_cache_can_be_lost() -> None:
+    cache = MemoryAssetCache()
+    await cache.put([BTC])
+
+    cache.clear()
+
+    assert await cache.list_all() is None
+
+
+def test_the_memory_clock_stands_still_until_it_is_moved(clock: MemoryClock) -> None:
+    assert clock.now_us() == clock.now_us()
+
+    clock.advance(7)
+
+    assert clock.now_us() == 10**9 + 7
+
+
+def test_the_system_clock_tells_microseconds_since_1970() -> None:
+    before = time.time_ns()
+
+    now_us = SystemClock().now_us()
+
+    assert before // 1_000 <= now_us <= time.time_ns() // 1_000
+
+
+def test_opaque_tokens_are_good_for_their_own_use_only() -> None:
+    tokens = OpaqueTokens()
+
+    pair = tokens.issue(Role.ADMIN, Session(user_id=3, id="s", generation=2, expires_at_us=1))
+
+    assert tokens.read_access(pair.access) == AccessClaims(3, Role.ADMIN, "s")
+    assert tokens.read_refresh(pair.refresh) == RefreshClaims(3, "s", 2)
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(pair.refresh)
+    with pytest.raises(Unauthenticated):
+        tokens.read_refresh(pair.access)

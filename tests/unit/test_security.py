@@ -1,0 +1,263 @@
+"""Passwords and tokens."""
+
+import base64
+import json
+import threading
+from typing import Any
+
+import jwt
+import pytest
+
+from crypto_exchange.adapters.security import Argon2Passwords, JwtTokens
+from crypto_exchange.domain.errors import Unauthenticated
+from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
+
+KEY, OTHER_KEY = "k" * 31 + "1", "k" * 31 + "2"
+NOW_S = 1_700_000_000
+SESSION = Session(user_id=7, id="a" * 24, generation=3, expires_at_us=(NOW_S + 5_000) * 1_000_000)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.now_s = NOW_S
+
+    def now_us(self) -> int:
+        return self.now_s * 1_000_000
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def tokens(watch: Watch) -> JwtTokens:
+    return JwtTokens(keys=[KEY], now_us=watch.now_us)
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Argon2Passwords:
+    return Argon2Passwords()
+
+
+async def test_a_password_fits_its_own_hash_and_no_other(passwords: Argon2Passwords) -> None:
+    hashed = await passwords.hash("correct horse")
+
+    assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert await passwords.hash("correct horse") != hashed
+    assert await passwords.verify("correct horse", hashed)
+    assert not await passwords.verify("correct horsf", hashed)
+
+
+async def test_nobody_has_a_password_not_even_the_one_that_is_compared_with(
+    passwords: Argon2Passwords,
+) -> None:
+    assert not await passwords.verify("nobody has this password", None)
+
+
+@pytest.mark.parametrize("hashed", ["", "secret", "$argon2id$v=19$m=19456,t=2,p=1$AAAA$"])
+async def test_what_is_no_hash_fits_no_password(passwords: Argon2Passwords, hashed: str) -> None:
+    assert not await passwords.verify("correct horse", hashed)
+
+
+async def test_what_looks_the_same_is_the_same_password(passwords: Argon2Passwords) -> None:
+    hashed = await passwords.hash("\u00c5ngstr\u00f6m \ufb01le")
+
+    assert await passwords.verify("A\u030angstro\u0308m file", hashed)
+
+
+async def test_any_text_is_a_password(passwords: Argon2Passwords) -> None:
+    assert await passwords.verify("\ud800", await passwords.hash("\ud800"))
+
+
+async def test_hashes_are_computed_in_threads_of_a_bounded_number() -> None:
+    passwords = Argon2Passwords(memory_kib=64, time_cost=1, workers=1)
+
+    for _ in range(3):
+        await passwords.hash("correct horse")
+
+    names = [t.name for t in threading.enumerate() if t in passwords._threads._threads]
+    assert names == ["passwords_0"]
+    passwords.close()
+
+
+def test_a_pair_says_who_and_for_which_session(tokens: JwtTokens) -> None:
+    pair = tokens.issue(Role.ADMIN, SESSION)
+
+    assert tokens.read_access(pair.access) == AccessClaims(7, Role.ADMIN, SESSION.id)
+    assert tokens.read_refresh(pair.refresh) == RefreshClaims(7, SESSION.id, 3)
+
+
+def test_tokens_name_type_key_issuer_audience_and_times(tokens: JwtTokens) -> None:
+    pair = tokens.issue(Role.USER, SESSION)
+
+    access, refresh = claims_of(pair.access), claims_of(pair.refresh)
+    header = jwt.get_unverified_header(pair.access)
+    assert (header["alg"], header["typ"], len(header["kid"])) == ("HS256", "at+jwt", 16)
+    assert jwt.get_unverified_header(pair.refresh)["typ"] == "rt+jwt"
+    assert (access["iss"], access["sub"], access["iat"]) == ("crypto_exchange", "7", NOW_S)
+    assert (access["exp"], refresh["exp"]) == (NOW_S + 900, NOW_S + 5_000)
+    assert access["aud"] != refresh["aud"]
+    again = claims_of(tokens.issue(Role.USER, SESSION).access)
+    assert len({access["jti"], refresh["jti"], again["jti"]}) == 3
+
+
+def test_an_access_token_is_good_for_15_minutes(tokens: JwtTokens, watch: Watch) -> None:
+    access = tokens.issue(Role.USER, SESSION).access
+
+    watch.now_s += 899
+    assert tokens.read_access(access).user_id == 7
+    watch.now_s += 1
+    with pytest.raises(Unauthenticated, match="still good; renew it"):
+        tokens.read_access(access)
+
+
+def test_a_refresh_token_ends_with_its_session(tokens: JwtTokens, watch: Watch) -> None:
+    refresh = tokens.issue(Role.USER, SESSION).refresh
+
+    watch.now_s += 4_999
+    assert tokens.read_refresh(refresh).generation == 3
+    watch.now_s += 1
+    with pytest.raises(Unauthenticated, match="still good; log in again"):
+        tokens.read_refresh(refresh)
+
+
+def test_a_token_from_the_future_is_refused_but_for_a_little_skew(
+    tokens: JwtTokens, watch: Watch
+) -> None:
+    access = tokens.issue(Role.USER, SESSION).access
+
+    watch.now_s -= 5
+    assert tokens.read_access(access).user_id == 7
+    watch.now_s -= 1
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(access)
+
+
+def test_neither_token_passes_for_the_other(tokens: JwtTokens) -> None:
+    pair = tokens.issue(Role.USER, SESSION)
+
+    with pytest.raises(Unauthenticated, match="access token: expected one that this service gave"):
+        tokens.read_access(pair.refresh)
+    with pytest.raises(Unauthenticated, match="refresh token: expected one that this service gave"):
+        tokens.read_refresh(pair.access)
+
+
+def test_tokens_of_the_key_before_are_read_and_new_ones_signed_with_the_first(
+    tokens: JwtTokens, watch: Watch
+) -> None:
+    old = tokens.issue(Role.USER, SESSION).access
+    both = JwtTokens(keys=[OTHER_KEY, KEY], now_us=watch.now_us)
+
+    assert both.read_access(old).user_id == 7
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(both.issue(Role.USER, SESSION).access)
+
+
+@pytest.mark.parametrize(
+    ("header", "claims"),
+    [
+        ({"typ": "rt+jwt"}, {}),
+        ({"typ": "JWT"}, {}),
+        ({"kid": "unknown"}, {}),
+        ({"kid": 1}, {}),
+        ({"kid": None}, {}),
+        ({"alg": "HS384"}, {}),
+        ({"jku": "http://127.0.0.1/keys"}, {}),
+        ({"crit": ["exp"]}, {}),
+        ({}, {"iss": "somebody"}),
+        ({}, {"aud": "crypto_exchange/refresh"}),
+        ({}, {"aud": ["crypto_exchange/api"]}),
+        ({}, {"sub": 7}),
+        ({}, {"sub": "seven"}),
+        ({}, {"role": "owner"}),
+        ({}, {"exp": "tomorrow"}),
+        ({}, {"exp": None}),
+        ({}, {"sid": None}),
+        ({}, {"jti": None}),
+    ],
+)
+def test_a_signed_token_that_is_not_quite_ours_is_refused(
+    tokens: JwtTokens, header: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    genuine = tokens.issue(Role.USER, SESSION).access
+    forged = forge(genuine, header, claims)
+
+    assert tokens.read_access(forge(genuine, {}, {})).user_id == 7
+    with pytest.raises(Unauthenticated) as refusal:
+        tokens.read_access(forged)
+    assert str(refusal.value) == (
+        "access token: expected one that this service gave out for this use; log in again"
+    )
+
+
+@pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "jti", "iat", "exp", "role"])
+def test_every_claim_is_needed(tokens: JwtTokens, claim: str) -> None:
+    genuine = tokens.issue(Role.USER, SESSION).access
+
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(forge(genuine, {}, {}, without=claim))
+
+
+def test_an_unsigned_or_tampered_token_is_refused(tokens: JwtTokens) -> None:
+    genuine = tokens.issue(Role.USER, SESSION).access
+    header, payload, signature = genuine.split(".")
+    unsigned = {**jwt.get_unverified_header(genuine), "alg": "none"}
+    admin = {**claims_of(genuine), "role": "admin"}
+
+    for token in (
+        f"{encoded(unsigned)}.{payload}.",
+        f"{encoded(unsigned)}.{payload}.{signature}",
+        f"{header}.{encoded(admin)}.{signature}",
+        f"{header}.{payload}.{encoded('other')}",
+        f"{header}.{payload}",
+    ):
+        with pytest.raises(Unauthenticated):
+            tokens.read_access(token)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "..", "a.b.c", "\u00e9.\u00e9.\u00e9", "\ud800", "x" * 100_000, "=.=.=", "\x00"],
+)
+def test_what_is_no_token_is_refused(tokens: JwtTokens, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(token)
+    with pytest.raises(Unauthenticated):
+        tokens.read_refresh(token)
+
+
+def test_a_header_nested_too_deep_is_refused(tokens: JwtTokens) -> None:
+    header = base64.urlsafe_b64encode(b"[" * 1_200).decode().rstrip("=")
+
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(f"{header}.e30.e30")
+
+
+def test_a_short_key_is_refused_without_being_shown(watch: Watch) -> None:
+    with pytest.raises(ValueError, match="token key: expected at least 32 bytes, was 31") as error:
+        JwtTokens(keys=["z" * 31], now_us=watch.now_us)
+    assert "zz" not in str(error.value)
+    with pytest.raises(ValueError, match="expected at least one, was none"):
+        JwtTokens(keys=[], now_us=watch.now_us)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def forge(
+    genuine: str, header: dict[str, Any], claims: dict[str, Any], without: str | None = None
+) -> str:
+    """A token like the genuine one but for some fields, signed with the right key."""
+    fields = {**jwt.get_unverified_header(genuine), **header}
+    payload = {k: v for k, v in {**claims_of(genuine), **claims}.items() if k != without}
+    signed = f"{encoded(fields)}.{encoded(payload)}"
+    algorithm = jwt.get_algorithm_by_name("HS384" if fields["alg"] == "HS384" else "HS256")
+    signature = algorithm.sign(signed.encode(), KEY.encode())
+    return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
