@@ -163,13 +163,14 @@ async def test_a_signal_ends_the_process_with_0_and_closes_the_context(
 
 
 async def test_two_processes_share_one_socket() -> None:
-    with listening() as listener, process(listener) as first, process(listener) as second:
+    with listening() as listener, process(listener) as first:
         url = base_url(listener) + "/health/live"
         async with httpx.AsyncClient(timeout=30) as client:
             assert (await client.get(url)).status_code == 200
-            codes = [(await asyncio.to_thread(first.end, signal.SIGTERM))[0]]
-            assert (await client.get(url)).status_code == 200
-            codes.append((await asyncio.to_thread(second.end, signal.SIGTERM))[0])
+            with process(listener) as second:
+                codes = [(await asyncio.to_thread(first.end, signal.SIGTERM))[0]]
+                assert (await client.get(url)).status_code == 200
+                codes.append((await asyncio.to_thread(second.end, signal.SIGTERM))[0])
 
     assert codes == [0, 0]
 

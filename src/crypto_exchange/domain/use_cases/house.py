@@ -18,13 +18,16 @@ async def list_new_assets(context: Context, scales: Mapping[Symbol, int]) -> tup
 
     One that the exchange does not trade is listed as halted by it.
     """
-    known = {asset.symbol for asset in await context.queries.list_assets()}
-    missing = {symbol: scale for symbol, scale in scales.items() if symbol not in known}
-    rules = await context.exchange.list_rules(missing)
-    assets = tuple(_listed(s, scale, rules.get(s)) for s, scale in missing.items())
-    if assets:
-        await _commit(context, Change(new_assets=assets))
-    return tuple(missing)
+    rules = await context.exchange.list_rules(scales)
+
+    async def script(work: UnitOfWork) -> tuple[Symbol, ...]:
+        known = {asset.symbol for asset in await context.queries.list_assets()}
+        missing = [symbol for symbol in scales if symbol not in known]
+        assets = tuple(_listed(s, scales[s], rules.get(s)) for s in missing)
+        await work.commit(Change(new_assets=assets))
+        return tuple(missing)
+
+    return await transact(context, script)
 
 
 async def fund(context: Context, currency: str, amount: int) -> None:
