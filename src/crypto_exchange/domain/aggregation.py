@@ -49,14 +49,29 @@ def seal_book(
     Takes one batch key for every batch it seals.
     """
     sealing = _Sealing(book, keys, policy, stamp)
-    price = find_buyable_price(book.asset, policy, stamp.at_us)
-    if price is not None and book.inventory.retry_at_us <= stamp.at_us:
+    price = _find_price(book, policy, stamp)
+    if price is not None:
         for order in sealing.candidates(book.direct):
             if len(sealing.batches) < policy.group_limit:
                 sealing.seal_direct(order, price)
         sealing.seal_waiting(price)
     sealing.expire()
     return sealing.change()
+
+
+def needs_more(book: Book, limit: int, policy: Policy, stamp: Stamp) -> bool:
+    """Whether a book in which nothing could be done should be loaded again with a higher limit.
+
+    More members may reach the threshold or make the plan feasible; nothing else can.
+    """
+    return len(book.waiting) == limit and _find_price(book, policy, stamp) is not None
+
+
+def _find_price(book: Book, policy: Policy, stamp: Stamp) -> int | None:
+    """The price to seal at, or None: not now, or not before the back-off is over."""
+    if book.inventory.retry_at_us > stamp.at_us:
+        return None
+    return find_buyable_price(book.asset, policy, stamp.at_us)
 
 
 class _Sealing:

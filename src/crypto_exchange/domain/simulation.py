@@ -14,9 +14,10 @@ from typing import TypeAlias
 import msgspec
 
 from crypto_exchange.domain import access, attempt, cashier
-from crypto_exchange.domain.aggregation import seal_book
+from crypto_exchange.domain.aggregation import needs_more, seal_book
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.ids import BatchKey, Symbol, UserId
 from crypto_exchange.domain.intent import Stamp
 from crypto_exchange.domain.money import PPM, ceil_div, value_of
@@ -122,19 +123,20 @@ class Simulation:
         return list(self.state.open_orders.values())
 
     def _run_books(self) -> bool:
-        changed = False
-        for symbol in tuple(self.state.assets):
-            limit = self.policy.batch_limit
+        changes = [self._seal(symbol) for symbol in tuple(self.state.assets)]
+        return any(change is not None for change in changes)
+
+    def _seal(self, symbol: Symbol) -> Change | None:
+        limit, stamp = self.policy.batch_limit, self._stamp()
+        while True:
             book = self.state.get_book(symbol, limit=limit)
-            change = seal_book(book, keys=self._keys, policy=self.policy, stamp=self._stamp())
-            while change is None and len(book.waiting) == limit:
-                limit *= 4
-                book = self.state.get_book(symbol, limit=limit)
-                change = seal_book(book, keys=self._keys, policy=self.policy, stamp=self._stamp())
+            change = seal_book(book, keys=self._keys, policy=self.policy, stamp=stamp)
             if change is not None:
                 self.state.apply(change)
-                changed = True
-        return changed
+                return change
+            if not needs_more(book, limit, self.policy, stamp):
+                return None
+            limit *= 4
 
     def _run_batches(self) -> bool:
         keys = {o.batch for o in self.state.open_orders.values() if o.batch is not None}

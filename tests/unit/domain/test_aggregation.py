@@ -7,7 +7,7 @@ from itertools import count
 import msgspec
 import pytest
 
-from crypto_exchange.domain.aggregation import is_due, seal_book
+from crypto_exchange.domain.aggregation import is_due, needs_more, seal_book
 from crypto_exchange.domain.asset import Asset, Inventory, passes_guard
 from crypto_exchange.domain.batch import BatchKind
 from crypto_exchange.domain.change import Change
@@ -353,3 +353,16 @@ def test_an_asset_is_due_for_direct_orders_the_threshold_or_the_deadline(
 
 def test_an_empty_book_is_left_alone() -> None:
     assert seal(a_book()) is None
+
+
+def test_a_book_is_looked_into_further_only_if_more_orders_could_be_sealed() -> None:
+    full = a_book(an_order("0.01"), an_order("0.01"))
+    halted = msgspec.structs.replace(full, asset=msgspec.structs.replace(full.asset, halted=True))
+    resting = msgspec.structs.replace(
+        full, inventory=msgspec.structs.replace(full.inventory, retry_at_us=NOW_US + 1)
+    )
+
+    assert needs_more(full, 2, Policy(), NOW)
+    assert not needs_more(full, 3, Policy(), NOW)
+    assert not needs_more(halted, 2, Policy(), NOW)
+    assert not needs_more(resting, 2, Policy(), NOW)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from crypto_exchange.domain import attempt
-from crypto_exchange.domain.aggregation import is_due, seal_book
+from crypto_exchange.domain.aggregation import is_due, needs_more, seal_book
 from crypto_exchange.domain.batch import BatchState
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import OutcomeUnknown, Unavailable
@@ -83,27 +83,30 @@ async def _seal(context: Context, symbol: Symbol) -> Change | None:
     """Commit a seal, or nothing. Looks further than the limit only if that many are too few."""
     limit = context.policy.batch_limit
     while True:
-        change, seen = await _seal_oldest(context, symbol, limit)
-        if change is not None or seen < limit:
+        change, more = await _seal_oldest(context, symbol, limit)
+        if change is not None or not more:
             return change
         limit *= 4
 
 
-async def _seal_oldest(context: Context, symbol: Symbol, limit: int) -> tuple[Change | None, int]:
-    async def script(work: UnitOfWork) -> tuple[Change | None, Book]:
+async def _seal_oldest(context: Context, symbol: Symbol, limit: int) -> tuple[Change | None, bool]:
+    """Seal of at most so many; None, and whether to look further, if nothing can be done."""
+
+    async def script(work: UnitOfWork) -> tuple[Change | None, Book, bool]:
+        stamp = context.stamp()
         book = await work.get_book(symbol, limit=limit)
-        change = seal_book(book, keys=context.keys(), policy=context.policy, stamp=context.stamp())
+        change = seal_book(book, keys=context.keys(), policy=context.policy, stamp=stamp)
         if change is None:
             work.abandon()
         else:
             await work.commit(change)
-        return change, book
+        return change, book, needs_more(book, limit, context.policy, stamp)
 
-    change, book = await transact(context, script)
+    change, book, more = await transact(context, script)
     sealed = () if change is None else tuple(m.before for m in change.orders if not m.before.direct)
     left = sum(o.total for o in book.waiting) - sum(o.total for o in sealed)
     await context.tally.overwrite(symbol, left)
-    return change, len(book.waiting)
+    return change, more
 
 
 async def _retry(context: Context, key: BatchKey) -> None:
