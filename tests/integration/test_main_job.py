@@ -3,6 +3,7 @@
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +161,31 @@ def test_dumped_data_hold_no_password(server: RunningServer) -> None:
     assert dumped.returncode == 0
     assert "argon2" not in dumped.stdout
     assert '"admin"' in dumped.stdout
+
+
+def test_the_shell_awaits(server: RunningServer) -> None:
+    answer = server.command("shell", stdin="len(await context.queries.list_assets())\n")
+
+    assert answer.returncode == 0, answer.stderr
+    assert "3" in answer.stdout
+
+
+def test_the_version_and_the_calls_are_listed(server: RunningServer) -> None:
+    assert server.command("version").stdout.startswith("crypto-exchange ")
+    assert "/api/v1/orders/{" in server.command("show-urls").stdout
+
+
+def test_without_a_running_server_a_command_says_so(tmp_path: Path) -> None:
+    answer = RunningServer(tmp_path / "nobody").command("ledger")
+
+    assert answer.returncode == 3
+    assert "expected a running server" in answer.stderr
+
+
+def test_every_wrong_setting_is_named(tmp_path: Path) -> None:
+    wrong = {"MAX_WAIT": "soon", "AGGREGATION_THRESHOLD": "ten"}
+    answer = RunningServer(tmp_path / "nobody", **wrong).command("serve")
+
+    assert answer.returncode == 2
+    assert "MAX_WAIT must be" in answer.stderr
+    assert "AGGREGATION_THRESHOLD must be" in answer.stderr
