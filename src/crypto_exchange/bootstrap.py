@@ -7,7 +7,9 @@ functions that need it: the API and the worker do without.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple, get_type_hints
 from urllib.parse import quote
@@ -37,18 +39,23 @@ class Opened(NamedTuple):
     """A process's ports, and what a worker needs beside them."""
 
     context: Context
+    database: Database
     queue: JobQueue
     wakeups: RedisTally
 
 
 @asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[Context]:
+async def open_context(
+    settings: Settings, check: MigrationCheck | None = None
+) -> AsyncIterator[Context]:
     """Connect what the use cases work with; Redis and the exchange need not be there.
 
     Raises:
         Unavailable: Postgres cannot be reached.
     """
     async with open_all(settings) as opened:
+        if check is not None:
+            check.database = opened.database
         yield opened.context
 
 
@@ -69,6 +76,7 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
         container.register(ports.PasswordHasher, instance=passwords)
         yield Opened(
             context=build(container),
+            database=database,
             queue=JobQueue(redis_url(settings)),
             wakeups=container.resolve(RedisTally),
         )
@@ -116,23 +124,37 @@ def migrate(settings: Settings) -> str:
     return schema.head_revision()
 
 
-def migration_check(settings: Settings) -> Callable[[], Awaitable[str | None]]:
-    """What asks whether the database lacks a migration, and answers in one sentence, or None."""
-    from crypto_exchange.adapters.postgres import schema
+class MigrationCheck:
+    """Asks whether the database lacks a migration, over the connections of an opened process.
 
-    newest = schema.head_revision()
+    Anybody may call `/health/ready`, so at most one question is under way, and its answer is good for
+    half a second.
+    """
 
-    async def find_missing() -> str | None:
-        database = await open_database(postgres_dsn(settings), min_size=0, max_size=1)
-        try:
-            current = await schema.current_revision(database)
-        finally:
-            await database.close()
-        if current == newest:
+    def __init__(self) -> None:
+        """Learn the newest migration, which takes a moment to import."""
+        from crypto_exchange.adapters.postgres import schema
+
+        self._schema = schema
+        self._newest = schema.head_revision()
+        self._asking = asyncio.Lock()
+        self._known: str | None = None
+        self._known_until = 0.0
+        self.database: Database | None = None
+
+    async def __call__(self) -> str | None:
+        """What is lacking, in one sentence, or None. Raises Unavailable."""
+        async with self._asking:
+            if self.database is not None and time.monotonic() >= self._known_until:
+                current = await self._schema.current_revision(self.database)
+                self._known = self._compare(current)
+                self._known_until = time.monotonic() + 0.5
+            return self._known
+
+    def _compare(self, current: str | None) -> str | None:
+        if current == self._newest:
             return None
-        return f"database: expected migration {newest}, was {current or 'none'}"
-
-    return find_missing
+        return f"database: expected migration {self._newest}, was {current or 'none'}"
 
 
 async def dump_data(settings: Settings) -> AsyncIterator[bytes]:
@@ -172,7 +194,7 @@ def _exchange(settings: Settings) -> BinanceExchange:
         api_key=settings.exchange_api_key or "",
         api_secret=settings.exchange_api_secret or "",
         quote=settings.exchange_quote,
-        now_us=SystemClock().now_us,
+        now_us=SystemClock().monotonic_us,
     )
 
 

@@ -160,7 +160,7 @@ class ReadModelsContract(StoreContract):
         scene = await self.scene()
         await scene.list_asset("DOGE", scale=4, price=10**11)
         user_id = await scene.register(dollars=100)
-        await scene.commit(cashier.fund("USD", 10**15, at_us=scene.tick()))
+        await scene.commit(cashier.fund({"USD": 10**15}, at_us=scene.tick()))
         await scene.place(user_id, 1001)
         await scene.settle(await scene.seal(), 15_000)
         await scene.place(user_id, 1100, "DOGE")

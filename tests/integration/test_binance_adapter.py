@@ -139,9 +139,14 @@ def now_us() -> int:
 
 
 @asynccontextmanager
-async def connected(url: str, **settings: Any) -> AsyncIterator[BinanceExchange]:
+async def connected(
+    url: str, *, in_step: bool = True, **settings: Any
+) -> AsyncIterator[BinanceExchange]:
+    """Connect; as if the clocks had been compared and agreed, unless not `in_step`."""
     values = {"api_key": KEY, "api_secret": SECRET, "quote": "USDT", "now_us": now_us, **settings}
     exchange = BinanceExchange(url=url, **values)
+    if in_step:
+        exchange._client._behind_us = 0
     yield exchange
     await exchange.aclose()
 
@@ -333,7 +338,7 @@ async def test_an_order_is_found_behind_a_newer_one_of_the_same_name(paper: Pape
 
 async def test_an_order_from_before_a_database_was_wiped_is_not_ours(paper: Paper) -> None:
     name = intent()
-    paper.buy(quantity="0.00021", newClientOrderId=name.client_order_id)
+    paper.buy(quantity="0.00022", newClientOrderId=name.client_order_id)
     await asyncio.sleep(0.01)
     purchase = msgspec.structs.replace(name, timestamp_ms=now_us() // 1_000)
 
@@ -762,9 +767,31 @@ async def test_a_comparison_that_took_long_does_not_replace_a_better_one() -> No
         assert exchange.now_ms() == 5_002_000
 
 
-async def test_until_the_first_comparison_our_clock_counts() -> None:
-    async with connected("http://127.0.0.1:1", now_us=lambda: 7_999_999) as exchange:
-        assert exchange.now_ms() == 7_999
+async def test_before_the_first_comparison_nothing_is_known_of_the_exchanges_clock() -> None:
+    async with connected("http://127.0.0.1:1", in_step=False) as exchange:
+        with pytest.raises(Unavailable, match="has not been read yet"):
+            exchange.now_ms()
+
+
+async def test_a_signed_question_reads_the_exchanges_clock_first() -> None:
+    account = {"commissionRates": {"taker": "0.001"}, "balances": []}
+    script = scripted({"GET account": http(account), "GET time": http({"serverTime": 7})})
+
+    async with listening(script) as server, connected(server.url, in_step=False) as exchange:
+        await exchange.list_balances()
+        await exchange.list_balances()
+
+    assert server.calls() == ["GET time", "GET account", "GET account"]
+
+
+async def test_our_order_at_a_time_that_is_not_its_intents_proves_nothing(paper: Paper) -> None:
+    purchase = intent()
+    paper.buy(quantity="0.00021", newClientOrderId=purchase.client_order_id)
+    later = msgspec.structs.replace(purchase, timestamp_ms=now_us() // 1_000 + 900)
+
+    async with connected(url_of(paper)) as exchange:
+        with pytest.raises(Unavailable, match="not its intent's"):
+            await exchange.find(later)
 
 
 async def test_a_question_outside_its_window_is_put_again_after_comparing_the_clocks() -> None:

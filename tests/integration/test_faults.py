@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 
+from crypto_exchange.adapters.embedded import free_port
 from tests import paper_record
 from tests.running import Person, RunningServer, eventually, running_server
 
@@ -92,3 +96,31 @@ def _assert_books_are_right(server: RunningServer) -> None:
     assert -accounts["venue:BTC"] == kept["BTC"] == paper_record.bought(server, "BTC")
     assert not [n for n, b in accounts.items() if n.startswith(("suspense:", "clearing:")) and b]
     assert not [n for n, b in accounts.items() if n.startswith("user:") and b < 0]
+
+
+def test_a_server_whose_exchange_comes_later_is_seeded_then(tmp_path: Path) -> None:
+    port = free_port()
+    exchange = {
+        "EXCHANGE_URL": f"http://127.0.0.1:{port}",
+        "EXCHANGE_API_KEY": "key-of-the-test",
+        "EXCHANGE_API_SECRET": "secret-of-the-test",
+        "PAPER_PORT": str(port),
+    }
+    with running_server(tmp_path, **exchange) as server:
+        assert (
+            httpx.get(f"{server.run_file['api_url']}/api/v1/exchanges/crypto-currencies/").json()
+            == []
+        )
+        venue = subprocess.Popen(
+            [sys.executable, "-m", "crypto_exchange", "paper-exchange"],
+            env={**server.environment, "DATA_DIR": str(tmp_path / "venue")},
+        )
+        try:
+            person = Person(server.run_file["api_url"], deposit="50.00")
+            body = {"crypto": "ABAN", "amount": "1"}
+            eventually(lambda: person.client.post("/orders/", json=body).status_code == 201, 60)
+            [order] = person.get("/orders/")
+            assert person.ended(order)["state"] == "completed"
+        finally:
+            venue.terminate()
+            venue.wait(10)

@@ -62,9 +62,11 @@ def seal_book(
 def needs_more(book: Book, limit: int, policy: Policy, stamp: Stamp) -> bool:
     """Whether a book in which nothing could be done should be loaded again with a higher limit.
 
-    More members may reach the threshold or make the plan feasible; nothing else can.
+    More members may reach the threshold or make the plan feasible, or another direct order may have
+    a feasible one; nothing else can.
     """
-    return len(book.waiting) == limit and _find_price(book, policy, stamp) is not None
+    cut_off = limit in (len(book.waiting), len(book.direct))
+    return cut_off and _find_price(book, policy, stamp) is not None
 
 
 def _find_price(book: Book, policy: Policy, stamp: Stamp) -> int | None:

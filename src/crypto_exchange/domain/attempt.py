@@ -35,7 +35,7 @@ from crypto_exchange.domain.intent import (
 )
 from crypto_exchange.domain.order import Order, Reason, release
 from crypto_exchange.domain.plan import Plan
-from crypto_exchange.domain.policy import Policy
+from crypto_exchange.domain.policy import SECOND_US, Policy
 from crypto_exchange.domain.purchase import (
     Absent,
     Purchase,
@@ -98,11 +98,8 @@ def proves_absence(opened: OpenBatch, absent: Absent, policy: Policy) -> bool:
 
 
 def postpone(opened: OpenBatch, *, policy: Policy, at_us: int) -> Change:
-    """Look again later: the outcome is still unknown."""
-    checks = opened.batch.checks + 1
-    due_at_us = at_us + min(policy.backoff_us(checks), 10_000_000)
-    batch = revise(opened.batch, checks=checks, due_at_us=due_at_us)
-    return Change(batches=(Transition(opened.batch, batch),))
+    """Look again later, at most 10 s: the outcome is still unknown, or no plan can be made now."""
+    return Change(batches=(Transition(opened.batch, _wait_on(opened.batch, policy, at_us)),))
 
 
 def retry(opened: OpenBatch, *, policy: Policy, stamp: Stamp) -> Change:
@@ -116,7 +113,7 @@ def retry(opened: OpenBatch, *, policy: Policy, stamp: Stamp) -> Change:
         return _leave(opened, overdue, Reason.DEADLINE, policy, stamp.at_us)
     price = find_buyable_price(opened.asset, policy, stamp.at_us)
     if price is None:
-        return _leave(opened, (), Reason.DEADLINE, policy, stamp.at_us)
+        return postpone(opened, policy=policy, at_us=stamp.at_us)
     passing = passing_guard(opened.members, price, policy)
     if not passing and opened.batch.kind is BatchKind.DIRECT:
         return _leave(opened, opened.members, Reason.PRICE_MOVED, policy, stamp.at_us)
@@ -129,7 +126,7 @@ def retry(opened: OpenBatch, *, policy: Policy, stamp: Stamp) -> Change:
         kind=opened.batch.kind,
     )
     if not passing or not plan.feasible:
-        return _leave(opened, (), Reason.DEADLINE, policy, stamp.at_us)
+        return postpone(opened, policy=policy, at_us=stamp.at_us)
     return _next_intent(opened, plan, price, passing, policy, stamp)
 
 
@@ -160,8 +157,10 @@ def _freed(opened: OpenBatch, **changes: int) -> Transition[Inventory]:
 
 
 def _return_members(opened: OpenBatch, policy: Policy, at_us: int) -> Change:
-    failures = opened.inventory.failures + 1
-    retry_at_us = at_us + policy.backoff_us(failures)
+    failures, retry_at_us = opened.inventory.failures, opened.inventory.retry_at_us
+    if retry_at_us <= at_us:  # else another batch has just met with the same, and counted it
+        failures += 1
+        retry_at_us = at_us + policy.backoff_us(failures)
     return Change(
         orders=tuple(Transition(order, release(order)) for order in opened.members),
         batches=(Transition(opened.batch, close(opened.batch, BatchTrigger.RETURN)),),
@@ -199,22 +198,25 @@ def _leave(
 ) -> Change:
     """Let some members leave a batch without a live attempt; the batch ends with its last member."""
     moves, transfers = fail_orders(leaving, reason, at_us)
-    told: tuple[AnyEvent, ...] = ()
     if len(leaving) == len(opened.members):
         batch = close(opened.batch, BatchTrigger.REFUND)
-        told = (_refunded(batch, leaving, reason, at_us),)
+        told: AnyEvent = _refunded(batch, leaving, reason, at_us)
     else:
-        checks = opened.batch.checks + 1
-        due_at_us = at_us + policy.backoff_us(checks)
-        batch = revise(opened.batch, checks=checks, due_at_us=due_at_us)
-        if leaving:
-            told = (orders_failed(opened.asset.symbol, leaving, reason, at_us),)
+        batch = _wait_on(opened.batch, policy, at_us)
+        told = orders_failed(opened.asset.symbol, leaving, reason, at_us)
     return Change(
         orders=moves,
         batches=(Transition(opened.batch, batch),),
         transfers=transfers,
-        events=told,
+        events=(told,),
     )
+
+
+def _wait_on(batch: Batch, policy: Policy, at_us: int) -> Batch:
+    """Look at it again after a back-off of at most 10 s."""
+    checks = batch.checks + 1
+    due_at_us = at_us + min(policy.backoff_us(checks), 10 * SECOND_US)
+    return revise(batch, checks=checks, due_at_us=due_at_us)
 
 
 def _refunded(batch: Batch, orders: Sequence[Order], reason: Reason, at_us: int) -> BatchRefunded:

@@ -4,6 +4,8 @@ operator's halt of an asset is decided here too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from crypto_exchange.domain.asset import Asset
@@ -14,7 +16,7 @@ from crypto_exchange.domain.events import (
     HouseFunded,
     Withdrawn,
 )
-from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.ids import HOUSE, UserId
 from crypto_exchange.domain.ledger import (
     AccountKind,
     Transfer,
@@ -90,25 +92,16 @@ def withdraw(command: Withdraw, *, wallet: Wallet, at_us: int) -> Change:
     )
 
 
-def fund(currency: str, amount: int, *, at_us: int) -> Change:
-    """Book a balance found at, or moved to (from, if negative), the exchange as the house's capital.
+def fund(amounts: Mapping[str, int], *, at_us: int, request: RequestKey | None = None) -> Change:
+    """Book balances found at, or moved to (from, if negative), the exchange as the house's capital.
 
-    `amount` in 10⁻⁸ dollars or the asset's units; 0 books nothing.
+    Amounts by currency, in 10⁻⁸ dollars or the asset's units; nothing is booked for 0.
     """
-    if amount == 0:
-        return Change()
-    venue = house_account(AccountKind.VENUE, currency)
-    capital = house_account(AccountKind.CAPITAL, currency)
-    transfer = Transfer(
-        kind=TransferKind.FUNDING,
-        debit=venue if amount > 0 else capital,
-        credit=capital if amount > 0 else venue,
-        amount=abs(amount),
-        at_us=at_us,
-    )
+    moved = {currency: amount for currency, amount in amounts.items() if amount}
     return Change(
-        transfers=(transfer,),
-        events=(HouseFunded(at_us=at_us, currency=currency, amount=amount),),
+        transfers=tuple(_funding(currency, moved[currency], at_us) for currency in moved),
+        events=tuple(HouseFunded(at_us=at_us, currency=c, amount=a) for c, a in moved.items()),
+        request=store_request(HOUSE, request),
     )
 
 
@@ -120,4 +113,16 @@ def halt(asset: Asset, *, halted: bool, at_us: int) -> Change:
     return Change(
         assets=(Transition(asset, after),),
         events=(AssetHaltChanged(at_us=at_us, asset=asset.symbol, halted=halted),),
+    )
+
+
+def _funding(currency: str, amount: int, at_us: int) -> Transfer:
+    venue = house_account(AccountKind.VENUE, currency)
+    capital = house_account(AccountKind.CAPITAL, currency)
+    return Transfer(
+        kind=TransferKind.FUNDING,
+        debit=venue if amount > 0 else capital,
+        credit=capital if amount > 0 else venue,
+        amount=abs(amount),
+        at_us=at_us,
     )

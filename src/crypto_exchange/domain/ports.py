@@ -152,7 +152,8 @@ class Market(Protocol):
     """What is known of the exchange's market, as the service keeps it."""
 
     async def save_prices(self, prices: Mapping[Symbol, int], at_us: int) -> tuple[Asset, ...]:
-        """Keep prices (10⁻¹² dollars) seen at a time; older than what is kept is ignored.
+        """Keep prices (10⁻¹² dollars) seen at a time. One older than what is kept is ignored, unless
+        that is further in the future than clocks may differ.
 
         Returns the assets as they are now.
         """

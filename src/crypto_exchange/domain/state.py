@@ -29,6 +29,7 @@ from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.ledger import Transfer, balances
 from crypto_exchange.domain.order import FINAL_STATES, Order
+from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 from crypto_exchange.domain.purchase import Fill, Purchase
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
@@ -124,10 +125,13 @@ class State:
         )
 
     def save_prices(self, prices: Mapping[Symbol, int], at_us: int) -> None:
-        """Keep prices of known assets; one older than what is kept is ignored."""
+        """Keep prices of known assets; one older than what is kept is ignored, unless that is from
+        the future: a clock was wrong.
+        """
         for symbol in prices.keys() & self.assets.keys():
             asset = self.assets[symbol]
-            if asset.priced_at_us is None or asset.priced_at_us <= at_us:
+            kept_at_us = asset.priced_at_us
+            if kept_at_us is None or not at_us < kept_at_us <= at_us + CLOCK_LEEWAY_US:
                 self.assets[symbol] = msgspec.structs.replace(
                     asset, price=prices[symbol], priced_at_us=at_us
                 )

@@ -111,7 +111,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ]
     pricing: Annotated[str, Setting(values.PRICING, "quoted", "how a purchase is shared out")]
     take_along: Annotated[
-        bool, Setting(values.SWITCH, "on", "large orders take waiting ones along")
+        bool,
+        Setting(
+            values.SWITCH,
+            "on",
+            "large orders take waiting ones along (accepted, not in effect yet)",
+        ),
     ]
 
     postgres_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Postgres")]

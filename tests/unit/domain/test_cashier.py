@@ -53,11 +53,11 @@ def test_only_whole_cents_up_to_ten_millions_move(amount: str, refusal: type[Exc
 
 
 def test_capital_is_the_counter_account_of_what_is_kept_at_the_venue() -> None:
-    put, taken = cashier.fund("BTC", 7, at_us=1), cashier.fund("USD", -7, at_us=1)
+    put, taken = cashier.fund({"BTC": 7}, at_us=1), cashier.fund({"USD": -7}, at_us=1)
 
     assert moved(put) == {"venue:BTC": -7, "house:capital:BTC": 7}
     assert moved(taken) == {"venue:USD": 7, "house:capital:USD": -7}
-    assert cashier.fund("USD", 0, at_us=1) == Change()
+    assert cashier.fund({"USD": 0}, at_us=1) == Change()
 
 
 def test_a_halt_changes_an_asset_once() -> None:

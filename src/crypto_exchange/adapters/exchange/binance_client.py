@@ -39,7 +39,9 @@ class Refused(Unavailable):
 
 
 class BinanceClient:
-    """One account at one exchange. `now_us` is our own clock, in microseconds since 1970."""
+    """One account at one exchange. `now_us` is a clock of ours, in microseconds since any moment, that
+    nobody sets: a step of the time of day must not look like one of the exchange's.
+    """
 
     def __init__(
         self,
@@ -72,8 +74,10 @@ class BinanceClient:
         await self._http.aclose()
 
     def now_ms(self) -> int:
-        """The exchange's clock, at the earliest."""
-        return (self._now_us() + (self._behind_us or 0)) // 1_000
+        """The exchange's clock, at the earliest. Raises Unavailable before it was first read."""
+        if self._behind_us is None:
+            raise Unavailable("the exchange's clock has not been read yet")
+        return (self._now_us() + self._behind_us) // 1_000
 
     def latest_ms(self) -> int:
         """The exchange's clock, at the latest."""
@@ -111,6 +115,8 @@ class BinanceClient:
             Refused: the exchange answered with an error code.
             Unavailable: there is no answer, or it is not one of this kind.
         """
+        if self._behind_us is None:
+            await self.sync_clock()
         try:
             return await self._ask_signed(path, parameters, answer)
         except Refused as refused:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TypeVar
 
 from crypto_exchange.adapters.exchange.binance_client import BinanceClient, Refused
-from crypto_exchange.adapters.exchange.binance_orders import FOUND_MARGIN_MS, is_ours
+from crypto_exchange.adapters.exchange.binance_orders import FOUND_MARGIN_MS, is_asked_for, is_ours
 from crypto_exchange.adapters.exchange.binance_refusals import NO_SUCH_ORDER
 from crypto_exchange.adapters.exchange.binance_wire import FoundOrder, Trade
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.purchase import Purchase
 
 R = TypeVar("R")
+
+_DOUBT_MS = 60_000
+"""No clock is wrong by more, and no order that an older database asked for is nearer."""
 
 _PAGE = 1_000
 """The most rows that the exchange lists at once."""
@@ -20,7 +23,8 @@ _PAGE = 1_000
 async def find_order(client: BinanceClient, purchase: Purchase, quote: str) -> FoundOrder | None:
     """The order that came from a purchase; None if all look-ups answered and know none.
 
-    An order of the same name that differs, or of another time, is somebody else's.
+    An order of the same name that differs is somebody else's. One that differs in its time alone, and
+    by less than a minute, is not taken for ours, and proves nothing either: a clock may be wrong.
 
     Raises:
         Unavailable: a look-up was not answered, or not so that it proves anything.
@@ -29,8 +33,11 @@ async def find_order(client: BinanceClient, purchase: Purchase, quote: str) -> F
     symbol = f"{purchase.asset}{quote}"
     name = purchase.client_order_id
     named = await _find(client, {"symbol": symbol, "origClientOrderId": name})
-    if named is not None and is_ours(named, purchase, quote):
-        return named
+    if named is not None and is_asked_for(named, purchase, quote):
+        if is_ours(named, purchase, quote):
+            return named
+        if -_DOUBT_MS <= named.time - purchase.timestamp_ms <= purchase.window_ms + _DOUBT_MS:
+            raise Unavailable(f"order {name} has the time {named.time}, which is not its intent's")
     span = (purchase.timestamp_ms, purchase.window_end_ms + FOUND_MARGIN_MS)
     listed = await _list_between(client, "/api/v3/allOrders", symbol, span, list[FoundOrder])
     ours = next((order for order in listed if is_ours(order, purchase, quote)), None)

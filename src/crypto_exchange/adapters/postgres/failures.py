@@ -9,6 +9,12 @@ import asyncpg
 
 from crypto_exchange.domain.errors import Conflict, InvariantViolation, Unavailable
 
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of an operation
+    OSError,
+)
 _LOST_RACE = frozenset({"40001", "40P01", "23505"})
 """Serialization failure, deadlock, and a row that somebody else has inserted."""
 _AWAY = ("08", "25006", "25P03", "25P04", "28", "3D", "40003", "53", "55P03", "57", "58")
@@ -37,7 +43,7 @@ def translated() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         error.detail = None  # It may hold the whole row, a password's hash with it.
         raise _by_sqlstate(error) from error
-    except (asyncpg.InterfaceError, OSError) as error:
+    except DRIVER_ERRORS as error:
         raise _by_kind(error) from error
 
 
@@ -53,7 +59,7 @@ def _by_sqlstate(error: asyncpg.PostgresError) -> Exception:
     return error
 
 
-def _by_kind(error: asyncpg.InterfaceError | OSError) -> Exception:
+def _by_kind(error: Exception) -> Exception:
     """A closed connection is an `InterfaceError`; `TimeoutError` is an `OSError`."""
     if isinstance(error, TimeoutError):
         return Unavailable("Postgres did not answer in time")

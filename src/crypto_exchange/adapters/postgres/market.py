@@ -10,11 +10,13 @@ from crypto_exchange.adapters.postgres.read_models import PostgresReadModels
 from crypto_exchange.adapters.postgres.rows import columns
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 
 _SAVE_PRICES = """
-UPDATE assets AS t SET price = n.price, priced_at_us = $3
+UPDATE assets AS t SET price = n.price, priced_at_us = $3::bigint
   FROM unnest($1::text[], $2::numeric[]) AS n(symbol, price)
- WHERE t.symbol = n.symbol AND (t.priced_at_us IS NULL OR t.priced_at_us <= $3)"""
+ WHERE t.symbol = n.symbol
+   AND (t.priced_at_us IS NULL OR t.priced_at_us <= $3::bigint OR t.priced_at_us > $4::bigint)"""
 # A rule that is the same again is not written, and raises no version.
 _SAVE_RULES = """
 UPDATE assets AS t
@@ -43,7 +45,9 @@ class PostgresMarket:
         values = [prices[symbol] for symbol in symbols]
         async with self._database.connection() as connection:
             with translated():
-                await connection.execute(_SAVE_PRICES, symbols, values, at_us)
+                await connection.execute(
+                    _SAVE_PRICES, symbols, values, at_us, at_us + CLOCK_LEEWAY_US
+                )
         return await self._queries.list_assets()
 
     async def save_rules(self, rules: Mapping[Symbol, MarketRule | None]) -> None:

@@ -10,12 +10,14 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from crypto_exchange.adapters.postgres.failures import ConnectionLost, translated
+from crypto_exchange.adapters.postgres.failures import DRIVER_ERRORS, ConnectionLost, translated
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Result = TypeVar("Result")
 
 _PATIENCE_S = 5
+_WAIT_S = 3
+"""For a connection and for a lock: shorter, since a command may have to wait for both."""
 _SERVER_SETTINGS = {
     "jit": "off",
     # One look-up by key for every row of an array, whatever the statistics say: so rows are locked in
@@ -29,22 +31,22 @@ _SERVER_SETTINGS = {
 class Database:
     """A pool of connections to one database. Everything raises `Unavailable` when it is away."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], patience_s: int) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], wait_s: int) -> None:
         self._pool = pool
-        self._patience_s = patience_s
+        self._wait_s = wait_s
         self._may_hold_locks = asyncio.Semaphore(max(1, pool.get_max_size() // 2))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection. Errors of what is done with it are the caller's to translate."""
         with translated():
-            connection = await self._pool.acquire(timeout=self._patience_s)
+            connection = await self._pool.acquire(timeout=self._wait_s)
         try:
             yield connection
         finally:
             # What was done is done; a connection that can't be put back is replaced.
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await self._pool.release(connection, timeout=self._patience_s)
+            with suppress(*DRIVER_ERRORS):
+                await self._pool.release(connection, timeout=self._wait_s)
 
     @asynccontextmanager
     async def locking_connection(self) -> AsyncIterator[Connection]:
@@ -52,7 +54,7 @@ class Database:
         who has a lock can always get a second connection, for an id or an asset, and go on.
         """
         with translated():
-            await asyncio.wait_for(self._may_hold_locks.acquire(), self._patience_s)
+            await asyncio.wait_for(self._may_hold_locks.acquire(), self._wait_s)
         try:
             async with self.connection() as connection:
                 yield connection
@@ -60,10 +62,13 @@ class Database:
             self._may_hold_locks.release()
 
     async def load(self, query: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Run a read; once more if its connection turns out to be dead, as after a restart."""
+        """Run a read; once more, on a new connection, if its own turns out to be dead: after a restart
+        of the server all of them are.
+        """
         try:
             return await self._run(query)
         except ConnectionLost:
+            await self._pool.expire_connections()
             return await self._run(query)
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
@@ -81,7 +86,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections; those still busy after the patience are cut."""
         try:
-            await asyncio.wait_for(self._pool.close(), self._patience_s)
+            await asyncio.wait_for(self._pool.close(), self._wait_s)
         except TimeoutError:
             self._pool.terminate()
 
@@ -98,16 +103,17 @@ async def open_database(
     max_size: int = 10,
     application_name: str = "crypto-exchange",
     patience_s: int = _PATIENCE_S,
+    wait_s: int = _WAIT_S,
 ) -> Database:
-    """Connect. Nothing waits longer than the patience (seconds): not for a connection, nor, by the
-    server's word, for a lock or a statement. `max_size` is at least 2.
+    """Connect. A connection or a lock is waited for `wait_s` seconds at most, a new connection or the
+    end of a statement for `patience_s`. `max_size` is at least 2.
 
     Raises:
         Unavailable: there is no answer in time.
     """
     settings = {
         "application_name": application_name,
-        "lock_timeout": f"{patience_s}s",
+        "lock_timeout": f"{wait_s}s",
         "statement_timeout": f"{patience_s}s",
         # A process that was stopped or cut off in the middle must not keep an asset's lock.
         "idle_in_transaction_session_timeout": f"{2 * patience_s}s",
@@ -126,7 +132,7 @@ async def open_database(
             max_cached_statement_lifetime=0,
             server_settings=settings,
         )
-    return Database(pool, patience_s)
+    return Database(pool, wait_s)
 
 
 async def prepare_connection(connection: asyncpg.Connection[asyncpg.Record]) -> None:

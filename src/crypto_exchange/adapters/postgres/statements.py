@@ -128,6 +128,12 @@ SELECT json_build_object('asset', {_ASSET_JSON}, 'inventory', to_json(i),
        'direct', {_oldest(direct=True)}, 'waiting', {_oldest(direct=False)})
   FROM assets AS a JOIN inventory AS i ON i.asset = a.symbol
  WHERE a.symbol = $1"""  # noqa: S608 - our own names
+# Writes nothing; but whoever cancels one of them now waits, and finds it sealed.
+CLAIM_ORDERS = """
+UPDATE orders AS t SET version = t.version
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n(user_id, id, version)
+ WHERE t.user_id = n.user_id AND t.id = n.id AND t.version = n.version
+RETURNING t.id"""
 GET_BATCH = f"""
 SELECT json_build_object('batch', to_json(b), 'asset', {_ASSET_JSON}, 'inventory', to_json(i),
        'purchase', (SELECT to_json(p) FROM purchases AS p

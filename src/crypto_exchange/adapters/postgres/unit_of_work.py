@@ -13,6 +13,7 @@ from crypto_exchange.adapters.postgres.failures import translated
 from crypto_exchange.adapters.postgres.pool import Connection, Database
 from crypto_exchange.adapters.postgres.rows import read, read_asset
 from crypto_exchange.adapters.postgres.statements import (
+    CLAIM_ORDERS,
     FIND_BATCH_ASSET,
     FIND_REQUEST,
     FIND_SESSION,
@@ -127,7 +128,7 @@ class PostgresUnitOfWork:
         book = await self._find_view(Book, GET_BOOK, symbol, limit)
         if book is None:
             raise UnknownAsset(symbol)
-        return book
+        return book if self._transaction is None else await self._claim(book, self._transaction)
 
     async def get_batch(self, key: BatchKey) -> OpenBatch:
         if self._transaction is not None:
@@ -164,6 +165,25 @@ class PostgresUnitOfWork:
             else:
                 async with connection.transaction():
                     await _write_any(connection, change)
+
+    async def _claim(self, book: Book, transaction: _Transaction) -> Book:
+        """Only those orders that nobody has changed since they were read, and nobody will: people who
+        place and cancel all the time must not keep the others from being sealed.
+        """
+        orders = sorted((*book.direct, *book.waiting), key=lambda order: (order.user_id, order.id))
+        with translated():
+            rows = await transaction.connection.fetch(
+                CLAIM_ORDERS,
+                [order.user_id for order in orders],
+                [order.id for order in orders],
+                [order.version for order in orders],
+            )
+        claimed = {row["id"] for row in rows}
+        return msgspec.structs.replace(
+            book,
+            direct=tuple(order for order in book.direct if order.id in claimed),
+            waiting=tuple(order for order in book.waiting if order.id in claimed),
+        )
 
     async def _lock_batch(self, key: BatchKey) -> None:
         """First the asset's inventory, as everybody does; then nothing of the batch can move."""

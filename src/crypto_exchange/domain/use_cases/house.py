@@ -6,11 +6,15 @@ from collections.abc import Mapping
 
 from crypto_exchange.domain import cashier
 from crypto_exchange.domain.asset import Asset, MarketRule
-from crypto_exchange.domain.change import Change
-from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.domain.change import Change, RequestKey
+from crypto_exchange.domain.errors import RequestRepeated
+from crypto_exchange.domain.ids import HOUSE, Symbol
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, pow10
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.use_cases.context import Context, transact
+
+_FIRST = RequestKey("book_capital", "first", "")
+"""The house's own idempotency key: capital that was found is booked once."""
 
 
 async def list_new_assets(context: Context, scales: Mapping[Symbol, int]) -> tuple[Symbol, ...]:
@@ -32,22 +36,33 @@ async def list_new_assets(context: Context, scales: Mapping[Symbol, int]) -> tup
 
 async def fund(context: Context, currency: str, amount: int) -> None:
     """Book a balance moved to (negative: from) the exchange as capital; units as `cashier.fund`."""
-    await _commit(context, cashier.fund(currency, amount, at_us=context.clock.now_us()))
+
+    async def script(work: UnitOfWork) -> None:
+        await work.commit(cashier.fund({currency: amount}, at_us=context.clock.now_us()))
+
+    await transact(context, script)
 
 
 async def book_capital(context: Context) -> Mapping[str, int]:
-    """Book everything found at the exchange as capital, if nothing was ever booked; returns it.
+    """Book everything found at the exchange as capital, once and for all; returns what was booked.
 
     Units as `cashier.fund`.
     """
-    if any(row.account.startswith("venue:") for row in await context.queries.list_ledger()):
-        return {}
     scales = {asset.symbol: asset.scale for asset in await context.queries.list_assets()}
     balances = await context.exchange.list_balances()
     found = {c: _in_scale(a, scales.get(c, DEFAULT_ASSET_SCALE)) for c, a in balances.items() if a}
-    for currency, amount in found.items():
-        await fund(context, currency, amount)
-    return found
+
+    async def script(work: UnitOfWork) -> Mapping[str, int]:
+        if await work.find_request(HOUSE, _FIRST.operation, _FIRST.key) is not None:
+            work.abandon()
+            return {}
+        await work.commit(cashier.fund(found, at_us=context.clock.now_us(), request=_FIRST))
+        return found
+
+    try:
+        return await transact(context, script)
+    except RequestRepeated:
+        return {}
 
 
 def _listed(symbol: Symbol, scale: int, rule: MarketRule | None) -> Asset:
@@ -58,10 +73,3 @@ def _listed(symbol: Symbol, scale: int, rule: MarketRule | None) -> Asset:
 def _in_scale(amount: int, scale: int) -> int:
     """Balances come in 10⁻⁸ coins; what is smaller than the asset's unit is left out."""
     return amount * pow10(scale) // pow10(DEFAULT_ASSET_SCALE)
-
-
-async def _commit(context: Context, change: Change) -> None:
-    async def script(work: UnitOfWork) -> None:
-        await work.commit(change)
-
-    await transact(context, script)

@@ -19,6 +19,7 @@ from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.purchase import Absent, Filled, Finding, Purchase, Rejected, Working
 from crypto_exchange.domain.settlement import settle
 from crypto_exchange.domain.use_cases.context import Context, transact
+from crypto_exchange.domain.use_cases.currencies import refresh_rules
 from crypto_exchange.domain.views import Book, OpenBatch
 
 
@@ -62,6 +63,8 @@ async def resolve(context: Context, key: BatchKey) -> None:
     if opened.batch.state is not BatchState.SEALED:
         return
     if not opened.batch.live:
+        if opened.batch.counted:  # the exchange said that our rules are out of date
+            await refresh_rules(context)
         await _retry(context, key)
     elif opened.purchase is None:
         await _conclude(context, key, opened.batch.attempt, None)
@@ -93,8 +96,8 @@ async def _seal_oldest(context: Context, symbol: Symbol, limit: int) -> tuple[Ch
     """Seal of at most so many; None, and whether to look further, if nothing can be done."""
 
     async def script(work: UnitOfWork) -> tuple[Change | None, Book, bool]:
-        stamp = context.stamp()
         book = await work.get_book(symbol, limit=limit)
+        stamp = context.stamp()  # not before: the book may have been waited for
         change = seal_book(book, keys=context.keys(), policy=context.policy, stamp=stamp)
         if change is None:
             work.abandon()

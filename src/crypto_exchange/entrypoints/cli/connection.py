@@ -22,7 +22,7 @@ def reachable(settings: Settings) -> Settings:
     secrets = settings.data_dir / "secrets.json"
     kept = json.loads(secrets.read_text()) if secrets.exists() else {}
     given = settings.to_env()
-    found = {**addresses_as_settings(addresses), **kept}
+    found = {**kept, **addresses_as_settings(addresses)}
     return settings.replaced({n: t for n, t in found.items() if n not in given})
 
 

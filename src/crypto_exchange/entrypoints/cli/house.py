@@ -39,18 +39,22 @@ def seed(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 async def seed_all(context: Context, settings: Settings, *, with_login: bool) -> None:
-    """List the assets, book the capital, and (`with_login`) create the demo administrator.
+    """Create the demo administrator (`with_login`), list the assets and book the capital. Assets come
+    with the exchange's rules: while it is away nothing is listed, so nothing is bought unbooked.
 
-    That login is public, so it is only for an installation of this machine's own.
+    The login is public, so it is only for an installation of this machine's own.
     """
+    if with_login:
+        await _create_demo_login(context)
     named = {*settings.paper_prices, *settings.paper_candles, *settings.paper_rules}
     symbols = (*_SEEDED, *sorted(named.difference(_SEEDED)))
     listed = await house.list_new_assets(context, dict.fromkeys(symbols, 8))
     found = await house.book_capital(context)
     await currencies.refresh_prices(context)
-    print(f"seed: listed {', '.join(listed) or 'nothing new'}; capital booked: {_funds(found)}")
-    if with_login:
-        await _create_demo_login(context)
+    print(
+        f"seed: listed {', '.join(listed) or 'nothing new'}; capital booked: {_funds(found)}",
+        flush=True,
+    )
 
 
 def fund(settings: Settings, options: argparse.Namespace) -> int:
@@ -76,13 +80,10 @@ def fund(settings: Settings, options: argparse.Namespace) -> int:
 
 def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
     """Create an administrator."""
-    username = options.username or input("Username: ")
-    if options.password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = getpass.getpass("Password: ")
-        if getpass.getpass("Again: ") != password:
-            raise CommandError("expected the same password twice", 2)
+    try:
+        username, password = _ask_credentials(options)
+    except EOFError:
+        raise CommandError("expected a username and a password, was the end of input", 2) from None
     _run(
         settings,
         lambda context: accounts.register(context, username, password, role=Role.ADMIN),
@@ -146,6 +147,16 @@ def _run(settings: Settings, command: Callable[[Context], Awaitable[Result]]) ->
             return await command(context)
 
     return asyncio.run(with_context())
+
+
+def _ask_credentials(options: argparse.Namespace) -> tuple[str, str]:
+    username: str = options.username or input("Username: ")
+    if options.password_stdin:
+        return username, sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise CommandError("expected the same password twice", 2)
+    return username, password
 
 
 async def _create_demo_login(context: Context) -> None:

@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return error.exit_code if isinstance(error, CommandError) else USAGE
     except Unavailable as error:
-        print(f"a service is unreachable: {error}", file=sys.stderr)
+        print(f"a service is unreachable, or refuses us: {error}", file=sys.stderr)
         return UNREACHABLE
     except ModuleNotFoundError as error:
         return _missing_extra(error)

@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -35,6 +37,8 @@ from crypto_exchange.entrypoints.cli.services import listen
 from crypto_exchange.entrypoints.cli.supervisor import Child, ChildFailedError, Supervisor
 from crypto_exchange.settings import Settings
 
+_SEED_AGAIN_S = 5
+
 
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
     """Run until a signal to stop comes; 0 then, 2 or 3 if it can't be started."""
@@ -53,6 +57,7 @@ def _serve(settings: Settings) -> int:
     records = settings.data_dir / "processes"
     for name in stop_leftovers(records):
         _say(f"stopped {name}, left over from a server that was killed")
+    exchange_is_ours = settings.exchange_url is None
     servers, settings = _plan(settings)
     listener = listen(settings)
     run_file = RunFile(settings.data_dir, _addresses(settings, listener))
@@ -63,7 +68,7 @@ def _serve(settings: Settings) -> int:
         revision = bootstrap.migrate(settings)
         _say(f"the database is at migration {revision}")
         supervisor.check()
-        if settings.paper_port is not None:
+        if exchange_is_ours:
             supervisor.start(_paper_exchange(settings))
         _seed(settings)
         for _ in range(settings.worker_processes):
@@ -160,16 +165,27 @@ def _api(settings: Settings, listener: socket.socket) -> Child:
 
 
 def _seed(settings: Settings) -> None:
-    """Seed with what the exchange says now; one that is away is asked again at the next start."""
+    """Seed now, or as soon as the exchange answers."""
+    if not _is_seeded(settings):
+        _say("the exchange does not answer: assets and capital follow as soon as it does")
+        threading.Thread(target=_seed_later, args=(settings,), name="seed", daemon=True).start()
 
+
+def _seed_later(settings: Settings) -> None:
+    while not _is_seeded(settings):
+        time.sleep(_SEED_AGAIN_S)
+
+
+def _is_seeded(settings: Settings) -> bool:
     async def run() -> None:
         async with bootstrap.open_context(settings) as context:
             await seed_all(context, settings, with_login=_is_own(settings))
 
     try:
         asyncio.run(run())
-    except Unavailable as error:
-        _say(f"nothing seeded now, for the exchange does not answer: {error}")
+    except Unavailable:
+        return False
+    return True
 
 
 def _is_own(settings: Settings) -> bool:

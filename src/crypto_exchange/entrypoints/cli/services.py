@@ -22,13 +22,14 @@ def api(settings: Settings, options: argparse.Namespace) -> int:
 
     ready = reachable(settings)
     listener = socket.socket(fileno=options.fd) if options.fd is not None else listen(settings)
+    check = bootstrap.MigrationCheck()
     config = HttpConfig(
-        find_missing=bootstrap.migration_check(ready),
+        find_missing=check,
         allowed_hosts=settings.allowed_hosts,
         debug=settings.debug,
     )
     log_to_stderr(settings)
-    http.run(config, lambda: bootstrap.open_context(ready), listener)
+    http.run(config, lambda: bootstrap.open_context(ready, check), listener)
     return 0
 
 

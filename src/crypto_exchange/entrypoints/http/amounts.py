@@ -30,7 +30,8 @@ _MOST_DIGITS = 20
 
 
 def read_dollars(field: str, raw: Raw) -> int:
-    """Dollars in 10⁻⁸: a positive number of whole cents, at most 10,000,000.00.
+    """Dollars in 10⁻⁸: a positive number of whole cents, at most 10,000,000.00, with at most 8
+    decimals (more than two of them zeros).
 
     Raises:
         InvalidField: neither a JSON number nor a string.
@@ -39,7 +40,7 @@ def read_dollars(field: str, raw: Raw) -> int:
     """
     expected = "a positive number of whole cents in plain digits"
     whole, fraction = _split(field, raw, expected)
-    if fraction[2:].strip("0"):
+    if fraction[2:].strip("0") or len(fraction) > USD_SCALE:
         raise InvalidAmount(field, expected, f"{whole}.{fraction}"[:40])
     if len(whole) > _MOST_DIGITS:
         raise AmountTooLarge(field, write_dollars(LARGEST_DOLLARS), f"{whole[:40]}…")
