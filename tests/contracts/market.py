@@ -26,6 +26,16 @@ class MarketContract(StoreContract):
         asset = await scene.asset()
         assert (asset.price, asset.priced_at_us) == (3, START_US + 2)
 
+    async def test_a_price_from_the_future_gives_way_to_one_of_now(self) -> None:
+        scene = await self.scene()
+        market = scene.store.market
+        await market.save_prices({"BTC": 3}, START_US + 86_400 * 10**6)
+
+        await market.save_prices({"BTC": 2}, START_US + 1)
+
+        asset = await scene.asset()
+        assert (asset.price, asset.priced_at_us) == (2, START_US + 1)
+
     async def test_saving_prices_returns_all_assets_as_they_are_now(self) -> None:
         scene = await self.scene()
         await scene.list_asset("ABAN")

@@ -182,6 +182,25 @@ def test_without_a_running_server_a_command_says_so(tmp_path: Path) -> None:
     assert "expected a running server" in answer.stderr
 
 
+def test_a_data_dir_that_can_not_be_used_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    for command in ("serve", "ledger"):
+        answer = RunningServer(tmp_path, DATA_DIR=str(file)).command(command)
+        assert answer.returncode == 2
+        assert (
+            f"DATA_DIR must be a directory that we may write to, but {file} is not" in answer.stderr
+        )
+
+
+def test_the_end_of_input_is_no_password(server: RunningServer) -> None:
+    answer = server.command("create-superuser")
+
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+
+
 def test_every_wrong_setting_is_named(tmp_path: Path) -> None:
     wrong = {"MAX_WAIT": "soon", "AGGREGATION_THRESHOLD": "ten"}
     answer = RunningServer(tmp_path / "nobody", **wrong).command("serve")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -12,7 +13,7 @@ import pytest
 
 from crypto_exchange.adapters.postgres import Database, EventLog
 from crypto_exchange.domain.change import Change, RequestKey
-from crypto_exchange.domain.errors import Conflict
+from crypto_exchange.domain.errors import Conflict, TooLate
 from crypto_exchange.domain.events import PurchaseIntended
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.ledger import (
@@ -310,3 +311,29 @@ async def _query(dsn: str, sql: str) -> list[tuple[object, ...]]:
     rows = await connection.fetch(sql, dsn.rpartition("/")[2])
     await connection.close()
     return [tuple(row) for row in rows]
+
+
+async def test_who_places_and_cancels_all_the_time_keeps_nobody_from_being_sealed(
+    scene: Scene,
+) -> None:
+    context = context_over(scene)
+    patient = await scene.register(dollars=100)
+    waiting = [await scene.place(patient, 300) for _ in range(4)]
+    restless = [await scene.register(dollars=100) for _ in range(4)]
+    stop = asyncio.Event()
+
+    async def place_and_cancel(user_id: UserId) -> None:
+        command = PlaceOrder(user_id=user_id, asset="BTC", spend=100 * CENT)
+        while not stop.is_set():
+            order, _, _ = await orders.place(context, command)
+            with contextlib.suppress(TooLate):
+                await orders.cancel(context, user_id, order.id)
+
+    loops = [asyncio.create_task(place_and_cancel(user_id)) for user_id in restless]
+    await asyncio.sleep(0.1)
+    sealed = await trading.seal_due(context, "BTC")
+    stop.set()
+    await asyncio.gather(*loops)
+
+    assert len(sealed) == 1
+    assert {(await scene.order(order)).state for order in waiting} == {OrderState.PENDING}

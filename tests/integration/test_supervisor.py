@@ -100,17 +100,20 @@ def test_children_are_stopped_the_last_started_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_block_without_an_error(tmp_path: Path, number: signal.Signals) -> None:
-    before = signal.getsignal(number)
+    inherited = signal.signal(number, signal.SIG_DFL)  # nohup would have it ignored
     witness = Witness()
 
-    with supervisor(tmp_path, witness) as children:
-        children.start(obedient(tmp_path, "worker"))
-        signal.raise_signal(number)
-        signal.raise_signal(number)
-        children.run()
+    try:
+        with supervisor(tmp_path, witness) as children:
+            children.start(obedient(tmp_path, "worker"))
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+            children.run()
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, inherited)
 
     assert (tmp_path / "order").read_text().split() == ["worker"]
-    assert signal.getsignal(number) == before
 
 
 def test_a_signal_while_starting_stops_what_was_started(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class UnknownAsset(DomainError):
     code = "unknown_asset"
 
     def __init__(self, symbol: str) -> None:
-        super().__init__(f"crypto: expected the name of a listed crypto-currency, was {symbol!r}")
+        super().__init__(f"expected the name of a listed crypto-currency, was {symbol!r}")
         self.symbol = symbol
 
 

@@ -369,3 +369,27 @@ async def stock_up(desk: Desk) -> None:
     more = msgspec.structs.replace(fill, quantity=fill.quantity + coins("0.0002"))
     opened = desk.state.get_batch(key)
     desk.state.apply(settle(opened, Filled(fills=(more,)), at_us=desk.clock.now_us()))
+
+
+async def test_a_counted_attempt_is_made_again_by_reloaded_rules(desk: Desk) -> None:
+    order = await desk.place("12")
+    desk.exchange.script.append(WRONG)
+    desk.exchange.rules["BTC"] = an_asset(minimum="15").rule
+    await desk.work()
+
+    await desk.pass_time(1)
+    await desk.work()
+
+    assert [p.quantity for p in desk.exchange.received] == [24_000, 32_000]
+    assert desk.now(order).state is OrderState.COMPLETED
+
+
+async def test_many_rejections_at_once_count_as_one_for_the_back_off(desk: Desk) -> None:
+    for _ in range(5):
+        await desk.place("10")
+    desk.exchange.script.extend([REFUSED] * 5)
+
+    await desk.work()
+
+    inventory = desk.state.inventory["BTC"]
+    assert (inventory.failures, inventory.retry_at_us) == (1, NOW_US + SECOND_US)

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from crypto_exchange import __version__
 from crypto_exchange.domain.errors import DomainError, Unavailable
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.settings import InvalidSettingsError, Settings
@@ -35,7 +36,10 @@ def run(arguments: Sequence[str]) -> int:
         return UNREACHABLE
     except ModuleNotFoundError as error:
         return _missing_extra(error)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except BrokenPipeError:  # as by `| head`: what is still buffered has no reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
         return DONE
 
 
@@ -65,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A crypto purchase exchange: small orders are aggregated and bought in bulk.",
         epilog="Settings come from the environment; `crypto-exchange serve --help` lists them.",
     )
+    parser.add_argument("--version", action="version", version=f"crypto-exchange {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_services(commands)
     _add_house(commands)

@@ -11,10 +11,22 @@ from pathlib import Path
 import msgspec
 
 from crypto_exchange.adapters.embedded.private_file import write_private
+from crypto_exchange.entrypoints.cli.failures import CommandError
 
 
 class AlreadyRunningError(RuntimeError):
     """Another `serve` lives on this DATA_DIR."""
+
+
+class UnusableDirectoryError(CommandError):
+    """DATA_DIR can't be used."""
+
+    def __init__(self, data_dir: Path, error: OSError) -> None:
+        super().__init__(
+            f"DATA_DIR must be a directory that we may write to, but {data_dir} is not:"
+            f" {error.strerror}",
+            2,
+        )
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +74,8 @@ def find_addresses(data_dir: Path) -> Addresses | None:
         return msgspec.json.decode(_path(data_dir).read_bytes(), type=Addresses)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UnusableDirectoryError(data_dir, error) from None
 
 
 @contextlib.contextmanager
@@ -70,9 +84,13 @@ def hold_lock(data_dir: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunningError: somebody else is; the message is a sentence for people.
+        UnusableDirectoryError: it is none, or not ours to write to.
     """
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UnusableDirectoryError(data_dir, error) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from crypto_exchange import bootstrap
 from crypto_exchange.adapters.embedded import (
@@ -60,6 +61,8 @@ def _serve(settings: Settings) -> int:
     exchange_is_ours = settings.exchange_url is None
     servers, settings = _plan(settings)
     listener = listen(settings)
+    if (port := listener.getsockname()[1]) != settings.port:
+        _say(f"port {settings.port} is taken, so the API is on {port}")
     run_file = RunFile(settings.data_dir, _addresses(settings, listener))
     with listener, Supervisor(records, run_file.update) as supervisor:
         for server in servers:
@@ -210,7 +213,8 @@ def _welcome(settings: Settings, run_file: RunFile) -> None:
     _say(f"data            {settings.data_dir}")
     if _is_own(settings):
         _say(f"demo login      {DEMO_LOGIN[0]} / {DEMO_LOGIN[1]}")
-    _say("ready: `make demo` in another terminal walks through it; Ctrl-C stops everything")
+    where = "" if settings.data_dir == Path.cwd() / ".data" else f" DATA_DIR={settings.data_dir}"
+    _say(f"ready: `make demo{where}` in another terminal walks through it; Ctrl-C stops everything")
 
 
 def _say(line: str) -> None:

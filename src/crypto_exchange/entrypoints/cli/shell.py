@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import code
+import importlib
 import inspect
+from contextlib import suppress
 from types import CodeType, FunctionType
 
 from typing_extensions import override
@@ -23,6 +25,8 @@ await works at the prompt, for example: await context.queries.list_assets()"""
 
 def shell(settings: Settings, _options: argparse.Namespace) -> int:
     """Open the prompt; Ctrl-D ends it."""
+    with suppress(ImportError):  # line editing and history, where Python has them
+        importlib.import_module("readline")
     with asyncio.Runner() as runner:
         opened = open_context(reachable(settings))
         context = runner.run(opened.__aenter__())
