@@ -37,7 +37,7 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         errors.UnknownAsset("XYZ"),
         "unknown_asset",
         {"symbol": "XYZ"},
-        "crypto: expected the name of a listed crypto-currency, was 'XYZ'",
+        "expected the name of a listed crypto-currency, was 'XYZ'",
     ),
     (
         errors.AssetHalted("BTC"),
