@@ -51,7 +51,7 @@ def seal_book(
     sealing = _Sealing(book, keys, policy, stamp)
     price = _find_price(book, policy, stamp)
     if price is not None:
-        for order in sealing.candidates(book.direct):
+        for order in sealing.direct:
             if len(sealing.batches) < policy.group_limit:
                 sealing.seal_direct(order, price)
         sealing.seal_waiting(price)
@@ -82,21 +82,14 @@ class _Sealing:
     def __init__(self, book: Book, keys: Iterator[BatchKey], policy: Policy, stamp: Stamp) -> None:
         self.book, self.keys, self.policy, self.stamp = book, keys, policy, stamp
         self.inventory = book.inventory
-        waiting = self.candidates(book.waiting)
-        self.overdue = any(order.is_overdue(policy, stamp.at_us) for order in waiting)
+        self.direct = self._candidates(book.direct)
+        self.waiting = self._candidates(book.waiting)
+        self.overdue = any(order.is_overdue(policy, stamp.at_us) for order in self.waiting)
         self.orders: dict[OrderId, Transition[Order]] = {}
         self.batches: list[Batch] = []
         self.purchases: list[Purchase] = []
         self.transfers: list[Transfer] = []
         self.events: list[AnyEvent] = []
-
-    def candidates(self, orders: Sequence[Order]) -> Sequence[Order]:
-        """Orders to try. At its deadline an order gets a last chance, but not if the exchange has
-        just turned this asset away: it would be tried, and sent back, for ever.
-        """
-        if not self.inventory.failures:
-            return orders
-        return [o for o in orders if not o.must_leave(self.policy, self.stamp.at_us)]
 
     def seal_direct(self, order: Order, price: int) -> None:
         """Buy a large order by itself, or let it leave at once if the price has moved."""
@@ -116,15 +109,14 @@ class _Sealing:
 
     def seal_waiting(self, price: int) -> None:
         """Seal the small orders if together they are large enough, or one of them is overdue."""
-        waiting = self.candidates(self.book.waiting)
-        passing = passing_guard(waiting, price, self.policy)
+        passing = passing_guard(self.waiting, price, self.policy)
         chosen = self._choose(passing, price)
         if chosen is None:
             return
         members, plan = chosen
         self._seal(members, plan, price, BatchKind.AGGREGATED)
         stay = {order.id for order in passing}
-        self._fail([order for order in waiting if order.id not in stay], Reason.PRICE_MOVED)
+        self._fail([o for o in self.waiting if o.id not in stay], Reason.PRICE_MOVED)
 
     def expire(self) -> None:
         """Refund what was not sealed and has waited too long."""
@@ -147,6 +139,14 @@ class _Sealing:
             transfers=tuple(self.transfers),
             events=tuple(self.events),
         )
+
+    def _candidates(self, orders: Sequence[Order]) -> Sequence[Order]:
+        """Orders to try. At its deadline an order gets a last chance, but not if the exchange has
+        just turned this asset away: it would be tried, and sent back, for ever.
+        """
+        if not self.book.inventory.failures:
+            return orders
+        return [o for o in orders if not o.must_leave(self.policy, self.stamp.at_us)]
 
     def _choose(self, passing: Sequence[Order], price: int) -> tuple[Sequence[Order], Plan] | None:
         """The oldest members that make a plan: at most the limit, or as few more as it takes.
