@@ -311,6 +311,15 @@ async def test_what_is_found_at_the_exchange_is_booked_as_capital_once(service: 
     assert ledger["house:capital:ABAN"] == 12_345
 
 
+async def test_two_who_book_what_they_find_at_once_book_it_once(service: Service) -> None:
+    service.exchange.balances["USD"] = usd("10")
+
+    booked = await asyncio.gather(*(house.book_capital(service.context) for _ in range(2)))
+
+    assert sorted(booked, key=len) == [{}, {"USD": usd("10")}]
+    assert service.state.ledger()["house:capital:USD"] == usd("10")
+
+
 async def test_the_house_moves_capital(service: Service) -> None:
     await house.fund(service.context, "USD", usd("5"))
     await house.fund(service.context, "USD", -usd("2"))
