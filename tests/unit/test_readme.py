@@ -1,20 +1,29 @@
-"""What the README shows is true."""
+"""What the README's examples in Python show is true."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 README = Path(__file__).parents[2] / "README.md"
+LIBRARY, HARNESS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+harness: dict[str, Any] = {"__name__": __name__}
+exec(HARNESS, harness)
+TestMyCache = harness["TestMyCache"]  # collected from here as from a file of its own
 
 
 def test_the_library_example_prints_what_it_says() -> None:
-    [example] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    promised = re.findall(r"print\(.*\)  # (.*)", example)
+    promised = re.findall(r"print\(.*\)  # (.*)", LIBRARY)
 
     ran = subprocess.run(
-        [sys.executable, "-c", example], capture_output=True, text=True, check=True
+        [sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True
     )
 
     assert ran.stdout.splitlines() == promised
     assert len(promised) == 2
+
+
+def test_the_contract_suite_of_the_example_has_tests() -> None:
+    assert [name for name in dir(TestMyCache) if name.startswith("test_")]

@@ -71,7 +71,7 @@ class AssetHalted(DomainError):
     code = "asset_halted"
 
     def __init__(self, symbol: str) -> None:
-        super().__init__(f"{symbol} is halted: expected an asset whose status is active")
+        super().__init__(f"{symbol}: expected status active, was halted")
         self.symbol = symbol
 
 
@@ -124,7 +124,7 @@ class NotFound(DomainError):
     code = "not_found"
 
     def __init__(self, what: str, ident: object) -> None:
-        super().__init__(f"{what} {ident} was not found")
+        super().__init__(f"expected an existing {what}, was {ident}")
         self.what, self.ident = what, ident
 
 

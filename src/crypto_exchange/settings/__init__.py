@@ -68,7 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Setting(values.HOST, "127.0.0.1", "address that the API listens on")]
     port: Annotated[int, Setting(values.PORT, "8000", "port of the API")]
-    metrics_port: Annotated[int, Setting(values.PORT, "9000", "port of the metrics")]
+    metrics_port: Annotated[
+        int, Setting(values.PORT, "9000", "port of the metrics (not in effect yet)")
+    ]
     data_dir: Annotated[Path, Setting(values.DIRECTORY, ".data", "where all state is kept")]
     api_processes: Annotated[int, Setting(values.integer(1, 64), "2", "processes of the API")]
     worker_processes: Annotated[int, Setting(values.integer(1, 64), "1", "processes of workers")]
@@ -84,7 +86,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: Annotated[
         tuple[str, ...], Setting(values.LIST, "*", "host names that the API answers to")
     ]
-    secret_key: Annotated[Secret | None, Setting(_KEY, None, "encrypts secrets at rest")]
+    secret_key: Annotated[
+        Secret | None, Setting(_KEY, None, "encrypts secrets at rest (not in effect yet)")
+    ]
     jwt_secret_key: Annotated[Secret | None, Setting(_KEY, None, "signs tokens")]
 
     aggregation_threshold: Annotated[
@@ -122,7 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Postgres")]
     postgres_port: Annotated[int, Setting(values.PORT, "5432", "port of Postgres")]
     postgres_user: Annotated[str, Setting(values.NAME, "crypto_exchange", "user in Postgres")]
-    postgres_password: Annotated[Secret | None, Setting(_PASSWORD, None, "its password")]
+    postgres_password: Annotated[Secret | None, Setting(_PASSWORD, None, "password of that user")]
     postgres_db: Annotated[str, Setting(values.NAME, "crypto_exchange", "database in Postgres")]
     redis_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Valkey")]
     redis_port: Annotated[int, Setting(values.PORT, "6379", "port of Redis")]
@@ -161,14 +165,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     paper_latency: Annotated[
         int, Setting(values.duration("0ms", "60s"), "0ms", "how slow the paper exchange is")
     ]
-    paper_fee_bps: Annotated[Decimal, Setting(values.PAPER_FEE, "10", "its fee")]
-    paper_fee_in: Annotated[str, Setting(values.CURRENCY, "quote", "what it takes its fee in")]
+    paper_fee_bps: Annotated[Decimal, Setting(values.PAPER_FEE, "10", "fee of the paper exchange")]
+    paper_fee_in: Annotated[
+        str, Setting(values.CURRENCY, "quote", "what the paper exchange takes its fee in")
+    ]
     paper_rules: Annotated[
         Mapping[str, LotRule],
         Setting(
             values.mapping("lot step:minimum notional[:maximum quantity]", values.parse_rule),
             None,
-            "its market rules",
+            "market rules of the paper exchange",
         ),
     ]
 

@@ -43,7 +43,7 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         errors.AssetHalted("BTC"),
         "asset_halted",
         {"symbol": "BTC"},
-        "BTC is halted: expected an asset whose status is active",
+        "BTC: expected status active, was halted",
     ),
     (
         errors.PriceStale("BTC", None),
@@ -79,7 +79,7 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         errors.NotFound("order", 7),
         "not_found",
         {"what": "order", "ident": 7},
-        "order 7 was not found",
+        "expected an existing order, was 7",
     ),
     (
         errors.IdempotencyKeyReused("k"),

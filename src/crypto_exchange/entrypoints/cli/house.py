@@ -133,11 +133,11 @@ def ledger_sums(settings: Settings) -> dict[str, str]:
 
 
 def show_urls(_settings: Settings, _options: argparse.Namespace) -> int:
-    """List the calls of the API."""
-    from crypto_exchange.entrypoints.http.app import list_operations
+    """List the calls of the API, then its pages."""
+    from crypto_exchange.entrypoints.http.app import list_served
 
-    for operation in list_operations():
-        print(f"{operation.method:<7} {operation.path:<44} {operation.summary}")
+    for served in list_served():
+        print(f"{served.method:<7} {served.path:<44} {served.summary}")
     return 0
 
 

@@ -130,8 +130,10 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
         "book a balance moved to the exchange as the house's capital",
         "crypto-exchange fund USD 5000.00",
     )
-    fund.add_argument("currency", metavar="CURRENCY", help="USD or an asset's symbol")
-    fund.add_argument("amount", metavar="AMOUNT", help="plain decimal; -AMOUNT if moved away")
+    fund.add_argument("currency", metavar="CURRENCY", help="USD, or a listed asset's symbol")
+    fund.add_argument(
+        "amount", metavar="AMOUNT", help="plain digits with a dot; -AMOUNT if moved away"
+    )
     admin = _add(
         commands,
         "create-superuser",
@@ -139,7 +141,7 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
         "create an administrator; asks for what is not given",
         "crypto-exchange create-superuser --username alice",
     )
-    admin.add_argument("--username")
+    admin.add_argument("--username", help="3 to 64 characters of A-Z a-z 0-9 _ . @ -")
     admin.add_argument(
         "--password-stdin", action="store_true", help="read the password from standard input"
     )
@@ -155,7 +157,7 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add(actions, "list", "house:list_assets", listing, "crypto-exchange asset list")
     for action, text in (("halt", "stop buying an asset"), ("resume", "buy an asset again")):
         one = _add(actions, action, f"house:{action}", text, f"crypto-exchange asset {action} BTC")
-        one.add_argument("symbol", metavar="SYMBOL")
+        one.add_argument("symbol", metavar="SYMBOL", help="a listed asset, as BTC")
 
 
 def _add_tools(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -152,8 +152,10 @@ def _child(
 
 
 def _paper_exchange(settings: Settings) -> Child:
+    """On the address where the others look for it, whatever the API listens on."""
+    local = settings.replaced({"HOST": "127.0.0.1"})
     return _child(
-        "paper-exchange", settings, ready=lambda: _answers(f"{settings.exchange_url}/api/v3/ping")
+        "paper-exchange", local, ready=lambda: _answers(f"{settings.exchange_url}/api/v3/ping")
     )
 
 

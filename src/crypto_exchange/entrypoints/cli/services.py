@@ -58,7 +58,7 @@ def worker(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def paper_exchange(settings: Settings, _options: argparse.Namespace) -> int:
-    """Run the paper exchange on PAPER_PORT."""
+    """Run the paper exchange on HOST and PAPER_PORT."""
     from crypto_exchange.entrypoints.exchange import main as exchange
     from crypto_exchange.entrypoints.exchange.config import PaperConfig, PaperRule
 
@@ -68,6 +68,7 @@ def paper_exchange(settings: Settings, _options: argparse.Namespace) -> int:
         raise CommandError("PAPER_PORT must be given, but was not", 2)
     exchange.run(
         PaperConfig(
+            host=settings.host,
             port=settings.paper_port,
             data_dir=settings.data_dir,
             api_key=settings.exchange_api_key,

@@ -16,24 +16,35 @@ from crypto_exchange.entrypoints.http import (
     health,
     openapi,
     orders,
+    pages,
     transactions,
     wallets,
 )
 from crypto_exchange.entrypoints.http.authentication import Authentication
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.edge import Edge
-from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, find_operation
+from crypto_exchange.entrypoints.http.operations import (
+    ApiRequest,
+    Operation,
+    Page,
+    find_operation,
+)
 from crypto_exchange.entrypoints.http.problems import answer_error
 from crypto_exchange.entrypoints.http.replies import Reply
 
-_MODULES = (accounts, wallets, orders, transactions, currencies, health, openapi)
+_MODULES = (accounts, wallets, orders, transactions, currencies, health, openapi, pages)
 _HANDLERS = tuple(handler for module in _MODULES for handler in module.ROUTES)
 
 
 def list_operations() -> tuple[Operation, ...]:
     """Every call of the API."""
+    return tuple(served for served in list_served() if isinstance(served, Operation))
+
+
+def list_served() -> tuple[Operation | Page, ...]:
+    """Every call of the API, then what is for browsers."""
     found = (find_operation(handler) for handler in _HANDLERS)
-    return tuple(operation for operation in found if operation is not None)
+    return tuple(served for served in found if served is not None)
 
 
 def create_app(
@@ -66,8 +77,8 @@ def create_app(
 def _options_handlers() -> Iterator[HTTPRouteHandler]:
     """Litestar's own answers to OPTIONS know only the first method of a path."""
     methods: dict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
-    for operation in list_operations():
-        methods[operation.path] |= operation.methods
+    for served in list_served():
+        methods[served.path] |= served.methods
     for path, allowed in methods.items():
         yield HTTPRouteHandler(path, http_method="OPTIONS")(_options(", ".join(sorted(allowed))))
 

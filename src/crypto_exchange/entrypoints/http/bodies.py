@@ -18,7 +18,14 @@ LARGEST_BODY = 64 * 1024
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 _WRONG_TYPE = re.compile(r"Expected `(\w+)`, got `(\w+)`(?: - at `\$\.(\w+)`)?")
-_JSON_TYPES = {"str": "a string", "int": "a number", "float": "a number", "bool": "true or false"}
+_JSON_TYPES = {
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 async def decode_body(request: ApiRequest, kind: type[Body]) -> Body:
@@ -34,13 +41,16 @@ async def decode_body(request: ApiRequest, kind: type[Body]) -> Body:
         was = repr(media_type[:100]) if media_type else "not given"
         detail = f"Content-Type: expected application/json, was {was}"
         raise RequestError("unsupported_media_type", detail)
+    if not body:
+        raise RequestError("malformed_json", "body: expected JSON, was empty")
     _require_json(body)
     try:
         return cast("Body", _decoder(kind).decode(body))
     except msgspec.ValidationError as error:
         raise _wrong_field(str(error), kind) from None
     except msgspec.DecodeError as error:
-        raise RequestError("malformed_json", f"body: expected JSON, {error}") from None
+        detail = f"body: expected JSON, was something else: {error}"
+        raise RequestError("malformed_json", detail) from None
 
 
 async def _read(request: ApiRequest) -> bytes:
@@ -49,12 +59,16 @@ async def _read(request: ApiRequest) -> bytes:
     while more and not too_large:
         message: Any = await request.receive()
         if message["type"] == "http.disconnect":
-            raise RequestError("malformed_json", "body: expected to be sent to its end")
+            raise RequestError(
+                "malformed_json", "body: expected to be sent to its end, was cut off"
+            )
         body += message.get("body", b"")
         more = message.get("more_body", False)
         too_large = len(body) > LARGEST_BODY
     if too_large:
-        raise RequestError("body_too_large", f"body: expected at most {LARGEST_BODY} bytes")
+        raise RequestError(
+            "body_too_large", f"body: expected at most {LARGEST_BODY} bytes, was more"
+        )
     return body
 
 
@@ -72,7 +86,10 @@ def _require_json(body: bytes) -> None:
             parse_float=str,
             parse_int=str,
         )
-    except (ValueError, RecursionError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        detail = f"body: expected JSON, was something else: {error}"
+        raise RequestError("malformed_json", detail) from None
+    except ValueError as error:
         raise RequestError("malformed_json", f"body: expected JSON, {error}") from None
 
 

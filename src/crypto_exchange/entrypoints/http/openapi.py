@@ -21,6 +21,28 @@ crypto-currency and bought in bulk.
 
 Amounts are exact: JSON numbers to be read as decimals, not as binary floating point. In requests
 they may also be strings. Every path is answered with and without a trailing slash.
+
+## Logging in
+
+Calls that need a user take the access token that `register` or `login` answered:
+`Authorization: Bearer …`. It lives for minutes; `refresh` trades the refresh token, once, for a
+new pair.
+
+## Sending a command again
+
+Placing an order, depositing and withdrawing take an `Idempotency-Key`. A command that is sent
+again with the same key is done once: the first answer's resource comes back, with
+`Idempotent-Replayed: true`. Another command with the key is refused with
+`idempotency_key_reused`. A refused command keeps no key, so it may be tried again.
+
+## Errors
+
+Errors are problem details (RFC 9457). `code` is stable; `detail` says what was expected and what
+it was. Each call lists those that it can give.
+
+| Status | Code | Meaning |
+|---|---|---|
+{errors}
 """
 _TAGS = {
     "accounts": "Users and their logins",
@@ -66,9 +88,12 @@ def write_openapi(operations: Iterable[Operation]) -> bytes:
         paths[call.path.replace(":str", "")][call.method.lower()] = _operation(call, schema_of)
     document = {
         "openapi": "3.1.0",
-        "info": {"title": "crypto_exchange", "version": __version__, "description": _DESCRIPTION},
+        "info": {"title": "crypto_exchange", "version": __version__, "description": _description()},
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "tags": [
+            {"name": name, "x-displayName": name.capitalize(), "description": text}
+            for name, text in _TAGS.items()
+        ],
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
@@ -79,6 +104,11 @@ def write_openapi(operations: Iterable[Operation]) -> bytes:
         },
     }
     return encode(document)
+
+
+def _description() -> str:
+    rows = (f"| {kind.status} | `{code}` | {kind.title} |" for code, kind in PROBLEMS.items())
+    return _DESCRIPTION.format(errors="\n".join(rows))
 
 
 def _operation(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:

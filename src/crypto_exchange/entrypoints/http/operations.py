@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 import msgspec
 from litestar import Request
@@ -73,7 +73,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset({self.method, "HEAD"} if self.method == "GET" else {self.method})
 
 
-def route(operation: Operation) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to look at in a browser, which everybody may. It is no call of the API."""
+
+    method: ClassVar[Literal["GET"]] = "GET"
+    methods: ClassVar[frozenset[str]] = frozenset({"GET", "HEAD"})
+    public: ClassVar[bool] = True
+
+    path: str
+    name: str
+    summary: str
+
+
+def route(operation: Operation | Page) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Make a handler of a function. Litestar answers each path with and without its last slash."""
     return HTTPRouteHandler(
         operation.path,
@@ -83,9 +95,9 @@ def route(operation: Operation) -> Callable[[Callable[..., Any]], HTTPRouteHandl
     )
 
 
-def find_operation(handler: Any) -> Operation | None:
-    """The operation that a route handler serves; None for those that Litestar adds by itself."""
-    return cast("Operation | None", handler.opt.get("operation"))
+def find_operation(handler: Any) -> Operation | Page | None:
+    """What a route handler serves; None for those that Litestar adds by itself."""
+    return cast("Operation | Page | None", handler.opt.get("operation"))
 
 
 def get_context(request: ApiRequest) -> Context:

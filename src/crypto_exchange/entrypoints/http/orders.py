@@ -30,7 +30,11 @@ _ORDER = (
     '"state": "completed", "filled_amount": 3, "refunded": 0.00, "reason": null, '
     '"created_at": "2026-01-31T12:00:00.000000Z"}'
 )
-
+_PLACED = (
+    '{"id": 1, "crypto": "ABAN", "amount": 3, "unit_price": 4.00, "total_price": 12.00, '
+    '"state": "pending", "filled_amount": 0, "refunded": 0.00, "reason": null, '
+    '"created_at": "2026-01-31T12:00:00.000000Z"}'
+)
 _CANCELLED = (
     '{"id": 2, "crypto": "ABAN", "amount": 1, "unit_price": 4.00, "total_price": 4.00, '
     '"state": "cancelled", "filled_amount": 0, "refunded": 4.00, "reason": null, '
@@ -60,7 +64,7 @@ _CANCELLED = (
         ),
         idempotent=True,
         example='{"crypto": "ABAN", "amount": 3}',
-        answer_example=_ORDER,
+        answer_example=_PLACED,
     )
 )
 async def place_order(request: ApiRequest) -> Reply:

@@ -68,7 +68,9 @@ def _limit(given: list[str]) -> int:
     text = given[0]
     number = int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
     if len(given) > 1 or not 1 <= number <= LARGEST_LIMIT:
-        raise InvalidField("limit", f"one integer from 1 to {LARGEST_LIMIT}", repr(given)[:80])
+        raise InvalidField(
+            "limit", f"one integer from 1 to {LARGEST_LIMIT}", " and ".join(map(repr, given))[:80]
+        )
     return number
 
 

@@ -52,6 +52,9 @@ PROBLEMS: dict[str, ProblemKind] = {
 }
 
 _FIELDS = {"unknown_asset": "crypto", "username_taken": "username"}
+_UNAVAILABLE = (
+    "expected an answer of a service behind this one, was none in time; try again shortly"
+)
 _LONGEST_DETAIL = 300
 """In characters: a detail may quote what was sent."""
 
@@ -117,19 +120,20 @@ def _reply_to(request: Request[object, object, object], error: Exception) -> Rep
         return problem_reply(error.code, str(error))
     if isinstance(error, PortError):
         logger.warning("unavailable: %s", error)
-        return problem_reply("unavailable", "a service behind this one does not answer in time")
+        return problem_reply("unavailable", _UNAVAILABLE)
     if isinstance(error, HTTPException) and error.status_code < 500:
-        return _routing_reply(request.scope["path"], error)
+        return _routing_reply(request.scope["method"], request.scope["path"], error)
     logger.error("fault", exc_info=error)
     debug = request.app.debug
     return problem_reply("internal_error", repr(error) if debug else "it has been recorded")
 
 
-def _routing_reply(path: str, error: HTTPException) -> Reply:
+def _routing_reply(method: str, path: str, error: HTTPException) -> Reply:
     if error.status_code == 404:
         return problem_reply("not_found", f"expected a path of this API, was {path[:200]}")
     if error.status_code == 405:
         methods = (error.headers or {}).get("allow", "").split(", ")
         allow = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
-        return problem_reply("method_not_allowed", f"expected one of {allow}", allow=allow)
+        detail = f"expected one of {allow}, was {method[:20]}"
+        return problem_reply("method_not_allowed", detail, allow=allow)
     return problem_reply("invalid_request", error.detail)
