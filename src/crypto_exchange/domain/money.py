@@ -63,11 +63,6 @@ def ceil_div(dividend: int, divisor: int) -> int:
     return -(-dividend // divisor)
 
 
-def ceil_to_cent(usd: int) -> int:
-    """Round 10⁻⁸ dollars up to a whole cent."""
-    return ceil_div(usd, CENT) * CENT
-
-
 def total_for(quantity: int, price: int, scale: int, spread_bps: int) -> int:
     """What a quantity costs: `ceil to the cent(quantity × price × (1 + spread))`, 10⁻⁸ dollars."""
     per_cent = pow10(scale + PRICE_SCALE - 2) * BPS

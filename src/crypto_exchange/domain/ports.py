@@ -198,7 +198,10 @@ class Exchange(Protocol):
         """What is kept there: USD in 10⁻⁸ dollars, any other currency in 10⁻⁸ coins."""
 
     def now_ms(self) -> int:
-        """The exchange's clock, as last compared with ours, in milliseconds."""
+        """The exchange's clock in milliseconds, not ahead of it, as last compared with ours.
+
+        Raises `Unavailable` before it was first read: then nothing can be sealed.
+        """
 
     async def submit(self, purchase: Purchase) -> Outcome:
         """Send a purchase, once, signed with exactly its times; nothing after its window.

@@ -25,7 +25,9 @@ _PRICES_S = 1.0
 _RULES_S = 60.0
 _FIRST_LOOK_S = 3.0
 _GRACE_S = 8.0
-"""What work under way gets at the end: more than a call to the exchange takes."""
+"""What work under way gets at the end. A call to the exchange that takes longer is cut off: its batch
+comes due when the window is over, and then somebody asks the exchange.
+"""
 
 _LAST_WORD_S = 1.5
 """What the queue gets after that, to acknowledge what was done and to give back the rest."""
