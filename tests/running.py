@@ -34,6 +34,7 @@ class RunningServer:
         self.settings = settings
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.former: set[int] = set()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -74,7 +75,9 @@ class RunningServer:
         return code
 
     def kill(self) -> None:
+        """Kill `serve`; its children may live on for a moment, and answer."""
         assert self.process is not None
+        self.former = {process["pid"] for process in self.run_file["processes"]}
         self.process.kill()
         self.process.wait()
         self.process = None
@@ -102,6 +105,8 @@ class RunningServer:
     def _is_ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(self._explain())
+        if not (self.data_dir / "run.json").exists() or self.former & set(self.pids("api")):
+            return False
         try:
             url = f"http://127.0.0.1:{self.port}/health/ready"
             return httpx.get(url, timeout=2).status_code == 200

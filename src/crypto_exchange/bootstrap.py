@@ -8,7 +8,6 @@ functions that need it: the API and the worker do without.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple, get_type_hints
@@ -127,8 +126,8 @@ def migrate(settings: Settings) -> str:
 class MigrationCheck:
     """Asks whether the database lacks a migration, over the connections of an opened process.
 
-    Anybody may call `/health/ready`, so at most one question is under way, and its answer is good for
-    half a second.
+    Anybody may call `/health/ready`, so at most one question is under way. No answer is remembered:
+    a process whose database has just gone must not say that it is ready.
     """
 
     def __init__(self) -> None:
@@ -138,20 +137,14 @@ class MigrationCheck:
         self._schema = schema
         self._newest = schema.head_revision()
         self._asking = asyncio.Lock()
-        self._known: str | None = None
-        self._known_until = 0.0
         self.database: Database | None = None
 
     async def __call__(self) -> str | None:
         """What is lacking, in one sentence, or None. Raises Unavailable."""
+        if self.database is None:
+            return "database: expected to be connected, was not yet"
         async with self._asking:
-            if self.database is not None and time.monotonic() >= self._known_until:
-                current = await self._schema.current_revision(self.database)
-                self._known = self._compare(current)
-                self._known_until = time.monotonic() + 0.5
-            return self._known
-
-    def _compare(self, current: str | None) -> str | None:
+            current = await self._schema.current_revision(self.database)
         if current == self._newest:
             return None
         return f"database: expected migration {self._newest}, was {current or 'none'}"
