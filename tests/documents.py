@@ -81,11 +81,11 @@ def calls_table() -> str:
 
 def codes_table() -> str:
     meanings = {
-        kind.code: " ".join((kind.__doc__ or "").split())
+        kind.code: " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
         for kind in errors.DomainError.__subclasses__()
     }
     rows = [
-        (f"`{code}`", str(kind.status), f"{kind.title}.", meanings.get(code, "–"))
+        (f"`{code}`", str(kind.status), f"{kind.title}.", kind.when or meanings[code])
         for code, kind in PROBLEMS.items()
     ]
     return _table(("code", "status", "title", "when"), rows)

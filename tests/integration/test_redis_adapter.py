@@ -33,7 +33,7 @@ async def connect() -> AsyncIterator[Connect]:
     connections = []
 
     def make(url: str) -> RedisConnection:
-        connections.append(RedisConnection(url, timeout_s=1.0, rest_s=0.05))
+        connections.append(RedisConnection(url, timeout_s=5.0, rest_s=0.05))
         return connections[-1]
 
     yield make

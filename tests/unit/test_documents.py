@@ -1,16 +1,18 @@
 """The documents say what the code says: parts that follow from it are as `make docs` writes them."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from crypto_exchange.entrypoints.http.app import list_operations
+from crypto_exchange.domain.asset import AssetStatus
+from crypto_exchange.domain.order import OrderState, Reason
+from crypto_exchange.entrypoints.http.app import list_operations, list_served
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 from crypto_exchange.settings import SETTINGS
 from tests.documents import DOCUMENTS, PARTS, ROOT, list_commands, renewed
 
 WRITTEN = {document: (ROOT / document).read_text() for document in DOCUMENTS}
+ALL = WRITTEN | {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text()}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -51,9 +53,9 @@ def test_every_command_says_what_it_does_and_has_an_example_that_calls_it(
     assert f"crypto-exchange {' '.join(words)}" in example
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", ALL)
 def test_every_link_and_path_leads_somewhere(document: str) -> None:
-    text, folder = (ROOT / document).read_text(), (ROOT / document).parent
+    text, folder = ALL[document], (ROOT / document).parent
 
     links = re.findall(r"\]\((?!http)([^)#]+)", text)
     paths = re.findall(r"`((?:src|tests|docs)/[\w/.-]+)`", text)
@@ -63,8 +65,75 @@ def test_every_link_and_path_leads_somewhere(document: str) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize("document", ALL)
 def test_every_setting_that_is_mentioned_exists(document: str) -> None:
-    words = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b", Path(ROOT / document).read_text()))
+    assert mentioned_settings(ALL[document]) <= set(SETTINGS)
 
-    assert words <= set(SETTINGS)
+
+@pytest.mark.parametrize("document", ALL)
+def test_every_command_that_is_mentioned_exists(document: str) -> None:
+    assert mentioned_commands(ALL[document]) <= {name.split()[0] for name, *_ in list_commands()}
+
+
+@pytest.mark.parametrize("document", ALL)
+def test_every_target_of_make_that_is_mentioned_exists(document: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert mentioned_targets(ALL[document]) <= targets
+
+
+@pytest.mark.parametrize("document", ALL)
+def test_every_path_of_the_api_that_is_mentioned_exists(document: str) -> None:
+    paths = {served.path.replace(":str", "").strip("/") for served in list_served()}
+
+    assert {path.strip("/") for path in mentioned_paths(ALL[document])} <= paths
+
+
+def test_every_code_state_and_reason_that_is_mentioned_exists() -> None:
+    enums = (OrderState, Reason, AssetStatus)
+    words = {member.value for kind in enums for member in kind} | set(PROBLEMS)
+
+    assert mentioned_codes(WRITTEN["docs/api.md"]) <= words
+
+
+def test_what_does_not_exist_is_noticed() -> None:
+    text = (
+        "`FAKE_NAME`, `FAKE`, `crypto-exchange fake`, `make fake`, `GET /api/v1/fake/`, `fake_it`"
+    )
+
+    assert mentioned_settings(text) == {"FAKE_NAME", "FAKE"}
+    assert mentioned_commands(text) == {"fake"}
+    assert mentioned_targets(text) == {"fake"}
+    assert mentioned_paths(text) == {"/api/v1/fake/"}
+    assert mentioned_codes(text) == {"fake_it"}
+
+
+def test_every_state_and_reason_of_an_order_is_explained() -> None:
+    for kind in (OrderState, Reason):
+        for member in kind:
+            assert f"| `{member.value}` |" in WRITTEN["docs/api.md"]
+
+
+def mentioned_settings(text: str) -> set[str]:
+    """Words in capitals between backticks, but for a stand-in, a coin and a variable of make."""
+    return set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)[`=]", text)) - {"NAME", "USDT", "UPGRADE"}
+
+
+def mentioned_commands(text: str) -> set[str]:
+    """What stands behind the program's name where code is written."""
+    return set(re.findall(r"(?:`|\$ |bin/|api |=\S+ )crypto-exchange ([a-z][a-z-]*)", text))
+
+
+def mentioned_targets(text: str) -> set[str]:
+    """What stands behind `make` where code is written."""
+    return set(re.findall(r"(?:`|^ {0,4}|\$ )make ([a-z][a-z-]*)", text, re.MULTILINE))
+
+
+def mentioned_paths(text: str) -> set[str]:
+    """Paths of the API between backticks."""
+    return set(re.findall(r"`(?:[A-Z]+ )?(/api/v1/[^`?]*|/health/[^`?]*)`", text))
+
+
+def mentioned_codes(text: str) -> set[str]:
+    """Words in small letters with an underscore between backticks."""
+    return set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text))

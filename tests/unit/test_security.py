@@ -108,7 +108,7 @@ def test_an_access_token_is_good_for_15_minutes(tokens: JwtTokens, watch: Watch)
     watch.now_s += 899
     assert tokens.read_access(access).user_id == 7
     watch.now_s += 1
-    with pytest.raises(Unauthenticated, match="still good; renew it"):
+    with pytest.raises(Unauthenticated, match="past its time; renew it"):
         tokens.read_access(access)
 
 
@@ -118,7 +118,7 @@ def test_a_refresh_token_ends_with_its_session(tokens: JwtTokens, watch: Watch) 
     watch.now_s += 4_999
     assert tokens.read_refresh(refresh).generation == 3
     watch.now_s += 1
-    with pytest.raises(Unauthenticated, match="still good; log in again"):
+    with pytest.raises(Unauthenticated, match="past its time; log in again"):
         tokens.read_refresh(refresh)
 
 
@@ -187,7 +187,8 @@ def test_a_signed_token_that_is_not_quite_ours_is_refused(
     with pytest.raises(Unauthenticated) as refusal:
         tokens.read_access(forged)
     assert str(refusal.value) == (
-        "access token: expected one that this service gave out for this use; log in again"
+        "access token: expected one that this service gave out for this use, was another one; "
+        "log in again"
     )
 
 

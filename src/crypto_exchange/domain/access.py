@@ -52,7 +52,9 @@ def rotate(session: Session | None, generation: int, *, at_us: int, expires_at_u
         Unauthenticated: no such session, or it has ended.
     """
     if session is None or session.revoked or session.expires_at_us <= at_us:
-        raise Unauthenticated("refresh: expected a token of a live session; log in again")
+        raise Unauthenticated(
+            "refresh token: expected one of a live session, was one that has ended; log in again"
+        )
     if generation != session.generation:
         return revoke(session)
     after = msgspec.structs.replace(session, generation=generation + 1, expires_at_us=expires_at_us)

@@ -61,7 +61,7 @@ class UnknownAsset(DomainError):
     code = "unknown_asset"
 
     def __init__(self, symbol: str) -> None:
-        super().__init__(f"expected the name of a listed crypto-currency, was {symbol!r}")
+        super().__init__(f"expected the name of a listed crypto-currency, was {symbol[:64]!r}")
         self.symbol = symbol
 
 
@@ -81,13 +81,21 @@ class PriceStale(DomainError):
     code = "price_stale"
 
     def __init__(self, symbol: str, age_us: int | None) -> None:
-        was = "no price yet" if age_us is None else f"a price {age_us // 1_000_000} s old"
+        if age_us is None:
+            was = "no price yet"
+        elif age_us < 0:
+            was = f"a price from {-age_us // 1_000_000} s ahead"
+        else:
+            was = f"a price {age_us // 1_000_000} s old"
         super().__init__(f"{symbol}: expected a fresh price, was {was}; try again shortly")
         self.symbol, self.age_us = symbol, age_us
 
 
 class InsufficientFunds(DomainError):
-    """The wallet holds less than the command needs. Amounts in 10⁻⁸ dollars."""
+    """The wallet holds less than the command needs.
+
+    The fields are in 10⁻⁸ dollars.
+    """
 
     code = "insufficient_funds"
 
@@ -114,7 +122,9 @@ class UsernameTaken(DomainError):
     code = "username_taken"
 
     def __init__(self, username: str) -> None:
-        super().__init__(f"username: expected one that nobody has, {username!r} is taken")
+        super().__init__(
+            f"username: expected one that nobody has, was {username!r}, which is taken"
+        )
         self.username = username
 
 
@@ -147,7 +157,7 @@ class InvalidCredentials(DomainError):
     code = "invalid_credentials"
 
     def __init__(self) -> None:
-        super().__init__("username or password is wrong")
+        super().__init__("expected a username and its password, was a pair that nobody has")
 
 
 class Unauthenticated(DomainError):

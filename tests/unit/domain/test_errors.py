@@ -58,6 +58,12 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         "BTC: expected a fresh price, was a price 200 s old; try again shortly",
     ),
     (
+        errors.PriceStale("BTC", -20_000_000),
+        "price_stale",
+        {"symbol": "BTC", "age_us": -20_000_000},
+        "BTC: expected a fresh price, was a price from 20 s ahead; try again shortly",
+    ),
+    (
         errors.InsufficientFunds(12 * DOLLAR, DOLLAR // 100 * 105),
         "insufficient_funds",
         {"required": 12 * DOLLAR, "available": 105_000_000},
@@ -73,7 +79,7 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         errors.UsernameTaken("bob"),
         "username_taken",
         {"username": "bob"},
-        "username: expected one that nobody has, 'bob' is taken",
+        "username: expected one that nobody has, was 'bob', which is taken",
     ),
     (
         errors.NotFound("order", 7),
@@ -88,7 +94,12 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         "Idempotency-Key: expected a new key, or the same command again; 'k' was used before for "
         "another command",
     ),
-    (errors.InvalidCredentials(), "invalid_credentials", {}, "username or password is wrong"),
+    (
+        errors.InvalidCredentials(),
+        "invalid_credentials",
+        {},
+        "expected a username and its password, was a pair that nobody has",
+    ),
     (errors.Unauthenticated("token: expired"), "unauthenticated", {}, "token: expired"),
     (
         errors.InvalidCursor("x"),

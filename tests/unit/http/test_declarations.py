@@ -1,6 +1,7 @@
 """`openapi.json` is true: every error that a call declares, it gives; and every code has a status."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -178,6 +179,7 @@ async def test_a_call_gives_every_error_that_it_declares(
     answer = await provoke()
 
     assert (answer.status, answer.code) == (PROBLEMS[code].status, code)
+    assert re.search(r"expected .*\bwas ", answer.json["detail"])
 
 
 class Broken:
@@ -305,6 +307,22 @@ async def test_examples_are_shaped_as_described(api: Api) -> None:
             responses = api.document["paths"][path][call.method.lower()]["responses"]
             schema = responses[str(call.status)]["content"]["application/json"]["schema"]
             api.check_shape(schema, answer.json)
+
+
+@pytest.mark.parametrize("call", list_operations(), ids=lambda call: call.name)
+async def test_every_refusal_that_a_call_declares_has_an_example(api: Api, call: Operation) -> None:
+    operation = api.document["paths"][call.path.replace(":str", "")][call.method.lower()]
+    shown = {}
+    for status, response in operation["responses"].items():
+        for body in response.get("content", {}).values():
+            for code, example in body.get("examples", {}).items():
+                answer = Answer(int(status), {}, json.dumps(example["value"]))
+                assert (answer.json["status"], answer.code) == (status, code)
+                api.check_shape(body["schema"], answer.json)
+                shown[code] = answer.json["detail"]
+
+    assert sorted(shown) == sorted(call.codes)
+    assert all(re.search(r"expected .*\bwas ", detail) for detail in shown.values())
 
 
 async def test_the_document_itself_is_answered_with_and_without_registering(api: Api) -> None:

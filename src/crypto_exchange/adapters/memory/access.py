@@ -33,13 +33,13 @@ class OpaqueTokens:
     def read_access(self, token: str) -> AccessClaims:
         claims = self._claims.get(token)
         if not isinstance(claims, AccessClaims):
-            raise Unauthenticated("Authorization: expected an access token of this service")
+            raise Unauthenticated("access token: expected one of this service, was another one")
         return claims
 
     def read_refresh(self, token: str) -> RefreshClaims:
         claims = self._claims.get(token)
         if not isinstance(claims, RefreshClaims):
-            raise Unauthenticated("refresh: expected a refresh token of this service")
+            raise Unauthenticated("refresh token: expected one of this service, was another one")
         return claims
 
     def _keep(self, claims: AccessClaims | RefreshClaims) -> str:

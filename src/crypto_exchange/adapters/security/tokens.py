@@ -102,12 +102,12 @@ class JwtTokens:
 
     def read_access(self, token: str) -> AccessClaims:
         claims = self._verified(token)
-        self._require_time(claims, "access token: expected one that is still good; renew it")
+        self._require_time(claims, "access token", "renew it")
         return AccessClaims(int(claims.sub), claims.role, claims.sid)
 
     def read_refresh(self, token: str) -> RefreshClaims:
         claims = self._verify(token, "rt+jwt", _Refresh)
-        self._require_time(claims, "refresh token: expected one that is still good; log in again")
+        self._require_time(claims, "refresh token", "log in again")
         return RefreshClaims(int(claims.sub), claims.sid, claims.gen)
 
     def _sign(self, typ: str, common: dict[str, object], **own: object) -> str:
@@ -125,7 +125,8 @@ class JwtTokens:
         except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             name = "access" if typ == "at+jwt" else "refresh"
             raise Unauthenticated(
-                f"{name} token: expected one that this service gave out for this use; log in again"
+                f"{name} token: expected one that this service gave out for this use, "
+                "was another one; log in again"
             ) from error
 
     def _decode(self, token: str, typ: str, kind: type[C]) -> C:
@@ -150,10 +151,12 @@ class JwtTokens:
     def _audience(self, typ: str) -> str:
         return f"{self._issuer}/{'api' if typ == 'at+jwt' else 'refresh'}"
 
-    def _require_time(self, claims: _Claims, expected: str) -> None:
+    def _require_time(self, claims: _Claims, name: str, remedy: str) -> None:
         now_s = self._now_us() // 1_000_000
         if not claims.iat - _LEEWAY_S <= now_s < claims.exp:
-            raise Unauthenticated(expected)
+            raise Unauthenticated(
+                f"{name}: expected one that is still good, was one past its time; {remedy}"
+            )
 
 
 def _kid(key: str) -> str:

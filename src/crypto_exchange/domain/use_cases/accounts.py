@@ -71,7 +71,10 @@ async def renew(context: Context, refresh_token: str) -> TokenPair:
 
     user, session = await transact(context, script)
     if session.revoked:
-        raise Unauthenticated("refresh: this token was used before, so its session has been ended")
+        raise Unauthenticated(
+            "refresh token: expected the newest of its login, was one used before; "
+            "the login has been ended, log in again"
+        )
     return context.tokens.issue(user.role, session)
 
 

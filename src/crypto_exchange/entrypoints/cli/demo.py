@@ -125,7 +125,8 @@ class _Walk:
         _tell(f"ben's order is {cancelled['state']}; refunded {cancelled['refunded']} USD")
         _check("ben's wallet is as before", after == before)
         for row in self._call("GET", "/transactions/", by="ben"):
-            _tell(f"ben: {row['type']:<10} {row['amount']:>8} USD  order {row['order_id']}")
+            cause = "" if row["order_id"] is None else f"  order {row['order_id']}"
+            _tell(f"ben: {row['type']:<10} {row['amount']:>8} USD{cause}")
 
     def _books(self) -> None:
         _title("6. The house's books: every currency's accounts sum to zero")

@@ -137,7 +137,7 @@ def show_urls(_settings: Settings, _options: argparse.Namespace) -> int:
     from crypto_exchange.entrypoints.http.app import list_served
 
     for served in list_served():
-        print(f"{served.method:<7} {served.path:<44} {served.summary}")
+        print(f"{served.method:<7} {served.path.replace(':str', ''):<44} {served.summary}")
     return 0
 
 

@@ -77,17 +77,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_WHERE = """\
+Settings come from the environment; `crypto-exchange serve --help` lists them. Without
+POSTGRES_HOST, the servers of a `serve` that runs with the same DATA_DIR are used."""
 _Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
 
 def _add(
-    commands: _Commands[argparse.ArgumentParser], name: str, target: str, text: str, example: str
+    commands: _Commands[argparse.ArgumentParser],
+    name: str,
+    target: str,
+    text: str,
+    example: str,
+    *,
+    needs_servers: bool = True,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"Example: {example}",
+        epilog=f"Example: {example}" + (f"\n\n{_WHERE}" if needs_servers else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=target)
@@ -101,12 +110,15 @@ def _add_services(commands: _Commands[argparse.ArgumentParser]) -> None:
         "serve:serve",
         "start everything and keep it running; Ctrl-C stops it",
         "PORT=9000 crypto-exchange serve",
+        needs_servers=False,
     )
-    serve.epilog = f"{serve.epilog}\n\nSettings (environment):\n{_settings_help()}"
+    serve.epilog = f"{serve.epilog}\n\nSettings (environment) and defaults:\n{_settings_help()}"
     api = _add(
         commands, "api", "services:api", "run one API process", "PORT=8000 crypto-exchange api"
     )
-    api.add_argument("--fd", type=int, help="serve on this inherited listening socket")
+    api.add_argument(
+        "--fd", type=int, help="serve on this inherited listening socket (default: HOST, PORT)"
+    )
     worker = "run one worker process: buys, settles, refreshes prices"
     _add(commands, "worker", "services:worker", worker, "crypto-exchange worker")
     _add(
@@ -115,6 +127,7 @@ def _add_services(commands: _Commands[argparse.ArgumentParser]) -> None:
         "services:paper_exchange",
         "run the paper exchange, which speaks Binance's spot protocol",
         "PAPER_PORT=9100 EXCHANGE_API_KEY=k EXCHANGE_API_SECRET=s crypto-exchange paper-exchange",
+        needs_servers=False,
     )
 
 
@@ -132,7 +145,9 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     fund.add_argument("currency", metavar="CURRENCY", help="USD, or a listed asset's symbol")
     fund.add_argument(
-        "amount", metavar="AMOUNT", help="plain digits with a dot; -AMOUNT if moved away"
+        "amount",
+        metavar="AMOUNT",
+        help="dollars or coins, with at most 8 decimals; -AMOUNT if moved away",
     )
     admin = _add(
         commands,
@@ -141,9 +156,13 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
         "create an administrator; asks for what is not given",
         "crypto-exchange create-superuser --username alice",
     )
-    admin.add_argument("--username", help="3 to 64 characters of A-Z a-z 0-9 _ . @ -")
     admin.add_argument(
-        "--password-stdin", action="store_true", help="read the password from standard input"
+        "--username", help="3 to 64 characters of A-Z a-z 0-9 _ . @ - (default: asked for)"
+    )
+    admin.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read the password, 8 to 128 characters, from standard input (default: asked for)",
     )
     asset = _add(
         commands,
@@ -165,19 +184,25 @@ def _add_tools(commands: _Commands[argparse.ArgumentParser]) -> None:
         commands,
         "ledger",
         "house:ledger",
-        "print every account's balance and each currency's sum",
+        "print every account's balance and each currency's sum, in dollars and coins",
         "crypto-exchange ledger --json",
     )
-    ledger.add_argument("--json", action="store_true", help="print one JSON object")
-    dump = "write all rows as JSON lines to standard output (no password hashes)"
+    ledger.add_argument(
+        "--json", action="store_true", help="print one JSON object (default: a table)"
+    )
+    dump = (
+        "write all rows, as they are stored, as JSON lines to standard output (no password hashes)"
+    )
     _add(commands, "dump-data", "database:dump_data", dump, "crypto-exchange dump-data > all.jsonl")
     demo = "walk through the main job against the running server"
     _add(commands, "demo", "demo:demo", demo, "crypto-exchange demo")
     urls = "list the calls of the API"
-    _add(commands, "show-urls", "house:show_urls", urls, "crypto-exchange show-urls")
+    url_example = "crypto-exchange show-urls"
+    _add(commands, "show-urls", "house:show_urls", urls, url_example, needs_servers=False)
     shell = "open a Python shell with the running service's ports as `context`"
     _add(commands, "shell", "shell:shell", shell, "crypto-exchange shell")
-    _add(commands, "version", "version:version", "print the version", "crypto-exchange version")
+    version = "crypto-exchange version"
+    _add(commands, "version", "version:version", "print the version", version, needs_servers=False)
 
 
 def _settings_help() -> str:

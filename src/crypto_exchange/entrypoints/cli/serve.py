@@ -209,7 +209,8 @@ def _welcome(settings: Settings, run_file: RunFile) -> None:
     addresses = run_file.addresses
     _say("")
     _say(f"API             {addresses.api_url}/api/v1/")
-    _say(f"API description {addresses.api_url}/api/v1/openapi.json")
+    _say(f"try every call  {addresses.api_url}/api/v1/swagger/")
+    _say(f"read about them {addresses.api_url}/api/v1/redoc/")
     _say(f"health          {addresses.api_url}/health/ready")
     _say(f"exchange        {addresses.exchange_url}")
     _say(f"data            {settings.data_dir}")

@@ -39,9 +39,9 @@ def read_dollars(field: str, raw: Raw) -> int:
         AmountTooLarge: above the maximum.
     """
     expected = "a positive number of whole cents in plain digits"
-    whole, fraction = _split(field, raw, expected)
+    whole, fraction, was = _split(field, raw, expected)
     if fraction[2:].strip("0") or len(fraction) > USD_SCALE:
-        raise InvalidAmount(field, expected, f"{whole}.{fraction}"[:40])
+        raise InvalidAmount(field, expected, was)
     if len(whole) > _MOST_DIGITS:
         raise AmountTooLarge(field, write_dollars(LARGEST_DOLLARS), f"{whole[:40]}…")
     return require_dollars(field, parse_units(f"{whole}.{fraction}", USD_SCALE))
@@ -50,8 +50,7 @@ def read_dollars(field: str, raw: Raw) -> int:
 def read_quantity(field: str, raw: Raw) -> int:
     """Coins in 10⁻⁸: positive, at most 8 decimals and 10⁹ coins. Raises as `read_dollars`."""
     expected = f"a positive number in plain digits with at most {DEFAULT_ASSET_SCALE} decimals"
-    whole, fraction = _split(field, raw, expected)
-    was = f"{whole}.{fraction}"[:40]
+    whole, fraction, was = _split(field, raw, expected)
     if len(fraction) > DEFAULT_ASSET_SCALE:
         raise InvalidAmount(field, expected, was)
     if len(whole) > _MOST_DIGITS:
@@ -89,13 +88,15 @@ def write_dollars(usd: int) -> str:
     return format_units(usd, USD_SCALE, 2)
 
 
-def _split(field: str, raw: Raw, expected: str) -> tuple[str, str]:
-    """The digits before (without leading zeros) and after the dot, each at least `0`."""
+def _split(field: str, raw: Raw, expected: str) -> tuple[str, str, str]:
+    """The digits before (without leading zeros) and after the dot, each at least `0`, and the text
+    as it was sent, as far as an error quotes it.
+    """
     text = _literal(field, bytes(raw))
     match = _PLAIN.fullmatch(text)
     if match is None or not text[:1].isdigit():
         raise InvalidAmount(field, expected, repr(text[:40]))
-    return match[1] or "0", match[2] or "0"
+    return match[1] or "0", match[2] or "0", text[:40]
 
 
 def _literal(field: str, text: bytes) -> str:

@@ -40,7 +40,12 @@ def _is_public(scope: Scope) -> bool:
 def _bearer_token(scope: Scope) -> str:
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, token = given[0].decode("latin-1").partition(" ") if given else ("", "", "")
-    if len(given) != 1 or scheme.lower() != "bearer" or not token.strip():
-        was = f"scheme {scheme[:20]!r}" if given else "no such header"
-        raise Unauthenticated(f"Authorization: expected Bearer and an access token, was {was}")
-    return token.strip()
+    if len(given) != 1:
+        was = f"{len(given)} such headers" if given else "no such header"
+    elif scheme.lower() != "bearer":
+        was = f"scheme {scheme[:20]!r}"
+    elif token.strip():
+        return token.strip()
+    else:
+        was = "Bearer alone"
+    raise Unauthenticated(f"Authorization: expected Bearer and an access token, was {was}")

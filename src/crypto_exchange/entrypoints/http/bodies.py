@@ -120,4 +120,4 @@ def _wrong_field(message: str, kind: type[msgspec.Struct]) -> InvalidField:
     field = field[:-1][:64]
     if field in names:
         return InvalidField(field, "a value", "missing")
-    return InvalidField(field, f"only {', '.join(names)}", "unknown")
+    return InvalidField(field, f"one of the fields {', '.join(names)}", "another one")

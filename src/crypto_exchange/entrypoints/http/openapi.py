@@ -12,6 +12,7 @@ from crypto_exchange import __version__
 from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, route
 from crypto_exchange.entrypoints.http.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from crypto_exchange.entrypoints.http.problems import PROBLEMS, Problem
+from crypto_exchange.entrypoints.http.refusals import give_example
 from crypto_exchange.entrypoints.http.replies import Reply, encode
 
 _REF = "#/components/schemas/{name}"
@@ -119,6 +120,8 @@ def _operation(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
         "parameters": _parameters(call),
         "responses": {str(call.status): _answer(call, schema_of), **_refusals(call)},
     }
+    if call.description:
+        described["description"] = call.description
     if call.public:
         described["security"] = []
     if call.request is not None:
@@ -169,12 +172,17 @@ def _refusals(call: Operation) -> dict[str, object]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in call.codes:
         by_status[PROBLEMS[code].status].append(code)
-    return {str(status): _refusal(status, codes) for status, codes in sorted(by_status.items())}
+    return {
+        str(status): _refusal(call, status, codes) for status, codes in sorted(by_status.items())
+    }
 
 
-def _refusal(status: int, codes: list[str]) -> dict[str, object]:
+def _refusal(call: Operation, status: int, codes: list[str]) -> dict[str, object]:
     code = {"type": "object", "properties": {"code": {"enum": codes}}}
     schema = {"allOf": [{"$ref": _REF.format(name="Problem")}, code]}
+    examples = {
+        code: {"summary": PROBLEMS[code].title, "value": give_example(call, code)} for code in codes
+    }
     headers = _header("X-Request-ID", "Names the request in the log.")
     if status == 401:
         headers |= _header("WWW-Authenticate", "Bearer.")
@@ -183,7 +191,7 @@ def _refusal(status: int, codes: list[str]) -> dict[str, object]:
     return {
         "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),
         "headers": headers,
-        "content": {"application/problem+json": {"schema": schema}},
+        "content": {"application/problem+json": {"schema": schema, "examples": examples}},
     }
 
 

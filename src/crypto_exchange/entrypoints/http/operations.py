@@ -37,7 +37,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     tag: str
-    request: type | None = None
+    description: str = ""
+    request: type[msgspec.Struct] | None = None
     answer: Any = None
     status: int = 200
     refusals: tuple[str, ...] = ()

@@ -25,6 +25,15 @@ from crypto_exchange.entrypoints.http.replies import Reply, json_reply, replayed
 from crypto_exchange.entrypoints.http.schemas import OrderRequest, OrderResponse, order_response
 
 _BASE = "/api/v1/orders"
+_PLACING = """\
+Name exactly one of `amount` (coins) and `spend` (dollars), as in `{"crypto": "BTC", "spend": 5.00}`.
+The total is taken from the wallet at once.
+
+From the threshold on, $10.00 unless the operator chose another, an order is `pending` and bought at
+once. A smaller one is `aggregated`: it waits, and can be cancelled, until the waiting orders of its
+crypto-currency are bought together. Ask for the order again until its state is final: `completed`,
+`partially_completed` (the rest is refunded), `failed` (refunded, with a `reason`) or `cancelled`.
+"""
 _ORDER = (
     '{"id": 1, "crypto": "ABAN", "amount": 3, "unit_price": 4.00, "total_price": 12.00, '
     '"state": "completed", "filled_amount": 3, "refunded": 0.00, "reason": null, '
@@ -49,6 +58,7 @@ _CANCELLED = (
         name="place_order",
         summary="Buy an amount of coins, or for a sum of dollars",
         tag="orders",
+        description=_PLACING,
         request=OrderRequest,
         answer=OrderResponse,
         status=201,

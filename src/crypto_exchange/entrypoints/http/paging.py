@@ -84,5 +84,5 @@ def _after(given: list[str]) -> Cursor | None:
     match = _CURSOR.fullmatch(text)
     cursor = Cursor(int(match[1]), int(match[2])) if match else None
     if cursor is None or write_cursor(cursor) != given[0] or len(given) > 1:
-        raise InvalidCursor(given[0][:80])
+        raise InvalidCursor(" and ".join(given)[:80])
     return cursor

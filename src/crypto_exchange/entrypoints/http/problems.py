@@ -18,43 +18,79 @@ CHALLENGE = 'Bearer realm="crypto-exchange"'
 
 
 class ProblemKind(msgspec.Struct, frozen=True):
-    """Status and title of a code; with `retry_after_s`, when to try again."""
+    """Status and title of a code; with `retry_after_s`, when to try again.
+
+    `when` is for the codes that are given here: those of the domain say it in their docstrings.
+    """
 
     status: int
     title: str
     retry_after_s: int | None = None
+    when: str = ""
 
 
 PROBLEMS: dict[str, ProblemKind] = {
-    "malformed_json": ProblemKind(400, "The body is not JSON"),
+    "malformed_json": ProblemKind(
+        400,
+        "The body is not JSON",
+        when="The body is empty, not JSON in UTF-8, or an object with the same name twice.",
+    ),
     "invalid_cursor": ProblemKind(400, "The cursor is not one of this list"),
-    "invalid_host": ProblemKind(400, "The host is not served here"),
-    "invalid_request": ProblemKind(400, "The request is not understood"),
+    "invalid_host": ProblemKind(
+        400,
+        "The host is not served here",
+        when="The `Host` header is none of `ALLOWED_HOSTS`, or it is malformed or given twice.",
+    ),
+    "invalid_request": ProblemKind(
+        400,
+        "The request is not understood",
+        when="The request is refused before it is known which call is meant.",
+    ),
     "unauthenticated": ProblemKind(401, "A valid token is needed"),
     "invalid_credentials": ProblemKind(401, "Username or password is wrong"),
     "not_found": ProblemKind(404, "There is no such thing"),
-    "method_not_allowed": ProblemKind(405, "The path does not take this method"),
+    "method_not_allowed": ProblemKind(
+        405,
+        "The path does not take this method",
+        when="The path takes other methods; the `Allow` header names them.",
+    ),
     "insufficient_funds": ProblemKind(409, "The wallet holds too little"),
     "asset_halted": ProblemKind(409, "The crypto-currency cannot be bought now"),
     "too_late": ProblemKind(409, "The order can no longer be cancelled"),
     "username_taken": ProblemKind(409, "The username is taken"),
-    "body_too_large": ProblemKind(413, "The body is too large"),
-    "unsupported_media_type": ProblemKind(415, "The body must be application/json"),
+    "body_too_large": ProblemKind(
+        413,
+        "The body is too large",
+        when="The body has more than 64 KiB.",
+    ),
+    "unsupported_media_type": ProblemKind(
+        415,
+        "The body must be application/json",
+        when="There is a body, and its `Content-Type` is not `application/json`.",
+    ),
     "invalid_field": ProblemKind(422, "A field is wrong"),
     "invalid_amount": ProblemKind(422, "The amount is not valid"),
     "amount_too_small": ProblemKind(422, "The amount is too small"),
     "amount_too_large": ProblemKind(422, "The amount is too large"),
     "unknown_asset": ProblemKind(422, "The crypto-currency is not listed"),
     "idempotency_key_reused": ProblemKind(422, "The key belongs to another command"),
-    "internal_error": ProblemKind(500, "Something went wrong here"),
+    "internal_error": ProblemKind(
+        500,
+        "Something went wrong here",
+        when="A fault in this service, which has been logged.",
+    ),
     "price_stale": ProblemKind(503, "There is no fresh price", retry_after_s=5),
-    "unavailable": ProblemKind(503, "The service is not available", retry_after_s=1),
+    "unavailable": ProblemKind(
+        503,
+        "The service is not available",
+        retry_after_s=1,
+        when="The database, or another service behind this one, gave no answer in time.",
+    ),
 }
 
+UNAVAILABLE = "expected an answer of a service behind this one, was none in time; try again shortly"
+INTERNAL_ERROR = "expected an answer, was a fault of this service; it has been recorded"
 _FIELDS = {"unknown_asset": "crypto", "username_taken": "username"}
-_UNAVAILABLE = (
-    "expected an answer of a service behind this one, was none in time; try again shortly"
-)
 _LONGEST_DETAIL = 300
 """In characters: a detail may quote what was sent."""
 
@@ -67,7 +103,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     detail: str
     code: str
-    field: str | msgspec.UnsetType = msgspec.UNSET
+    field: (
+        Annotated[str, msgspec.Meta(description="Which field or header is to blame.")]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class RequestError(Exception):
@@ -90,15 +129,26 @@ def problem_reply(
         headers.append((b"retry-after", b"%d" % kind.retry_after_s))
     if allow is not None:
         headers.append((b"allow", allow.encode()))
-    problem = Problem(
+    body = encode(describe(code, detail, field))
+    return Reply(kind.status, body, media_type=PROBLEM_JSON, headers=headers)
+
+
+def describe(code: str, detail: str, field: str | None = None) -> Problem:
+    """Problem details of a code."""
+    return Problem(
         type=f"urn:problem-type:crypto-exchange:{code}",
-        title=kind.title,
-        status=kind.status,
+        title=PROBLEMS[code].title,
+        status=PROBLEMS[code].status,
         detail=detail[:_LONGEST_DETAIL],
         code=code,
         field=msgspec.UNSET if field is None else field,
     )
-    return Reply(kind.status, encode(problem), media_type=PROBLEM_JSON, headers=headers)
+
+
+def find_field(error: DomainError) -> str | None:
+    """Which field a refusal blames, if it is one."""
+    field: str | None = getattr(error, "field", _FIELDS.get(error.code))
+    return field
 
 
 def answer_error(request: Request[object, object, object], error: Exception) -> Response[bytes]:  # type: ignore[type-var]  # Litestar bounds State, which is not used here
@@ -114,18 +164,17 @@ def answer_error(request: Request[object, object, object], error: Exception) -> 
 
 def _reply_to(request: Request[object, object, object], error: Exception) -> Reply:  # type: ignore[type-var]  # as above
     if isinstance(error, DomainError):
-        field = getattr(error, "field", _FIELDS.get(error.code))
-        return problem_reply(error.code, str(error), field=field)
+        return problem_reply(error.code, str(error), field=find_field(error))
     if isinstance(error, RequestError):
         return problem_reply(error.code, str(error))
     if isinstance(error, PortError):
         logger.warning("unavailable: %s", error)
-        return problem_reply("unavailable", _UNAVAILABLE)
+        return problem_reply("unavailable", UNAVAILABLE)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _routing_reply(request.scope["method"], request.scope["path"], error)
     logger.error("fault", exc_info=error)
     debug = request.app.debug
-    return problem_reply("internal_error", repr(error) if debug else "it has been recorded")
+    return problem_reply("internal_error", repr(error) if debug else INTERNAL_ERROR)
 
 
 def _routing_reply(method: str, path: str, error: HTTPException) -> Reply:

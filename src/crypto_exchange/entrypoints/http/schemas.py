@@ -56,6 +56,7 @@ Instant = Annotated[
         extra_json_schema={"format": "date-time"},
     ),
 ]
+Symbol = Annotated[str, Meta(description="Symbol of a listed crypto-currency, as BTC.")]
 Ident = Annotated[int, Meta(ge=1, lt=2**53)]
 Username = Annotated[str, Meta(description="3 to 64 characters of A-Z a-z 0-9 _ . @ -")]
 Password = Annotated[
@@ -85,7 +86,7 @@ class AmountRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What to buy: exactly one of `amount` (coins) and `spend` (dollars)."""
 
-    crypto: str
+    crypto: Symbol
     amount: QuantityIn | UnsetType = UNSET
     spend: DollarsIn | UnsetType = UNSET
 
@@ -105,18 +106,22 @@ class WalletResponse(Struct, frozen=True):
 
 
 class HoldingResponse(Struct, frozen=True):
-    """Coins of one crypto-currency: what they cost, and their value at the last price."""
+    """Coins of one crypto-currency: what they cost, and their value at the last price, rounded down
+    to the cent; null without a price.
+    """
 
-    crypto: str
+    crypto: Symbol
     amount: Quantity
     cost: Dollars
     value: Dollars | None
 
 
 class CurrencyResponse(Struct, frozen=True):
-    """A crypto-currency, its last price, and what the exchange accepts of it."""
+    """A crypto-currency, its last price, and what the exchange accepts: multiples of `lot_step`
+    (coins), worth at least `min_notional` (dollars).
+    """
 
-    name: str
+    name: Symbol
     price: Price | None
     as_of: Instant | None
     status: AssetStatus
@@ -128,7 +133,7 @@ class OrderResponse(Struct, frozen=True):
     """A purchase: as quoted, where it stands, what was delivered, and what came back."""
 
     id: Ident
-    crypto: str
+    crypto: Symbol
     amount: Quantity
     unit_price: Price
     total_price: Dollars

@@ -27,8 +27,10 @@ const DARK = {
   },
   rightPanel: { backgroundColor: "#0c1015", textColor: "#e4e7eb" },
   codeBlock: { backgroundColor: "#161c23" },
+  fab: { backgroundColor: "#29323b", color: "#7cc7d9" },
 };
 
+const SPACING = { sectionVertical: 20 };
 const FONTS = { fontFamily: "sans-serif", headings: { fontFamily: "sans-serif" } };
 const element = document.getElementById("redoc");
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -36,7 +38,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 function show() {
   const theme = dark.matches ? DARK : LIGHT;
   const typography = { ...FONTS, ...theme.typography };
-  Redoc.init("/api/v1/openapi.json", { theme: { ...theme, typography } }, element);
+  Redoc.init("/api/v1/openapi.json", { theme: { ...theme, spacing: SPACING, typography } }, element);
 }
 
 dark.addEventListener("change", () => location.reload());

@@ -1,0 +1,76 @@
+"""Examples of refusals: what a call answers, for each code that it declares, in the very words."""
+
+from __future__ import annotations
+
+from crypto_exchange.domain.errors import (
+    AmountTooLarge,
+    AmountTooSmall,
+    AssetHalted,
+    DomainError,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    InvalidAmount,
+    InvalidCredentials,
+    InvalidCursor,
+    InvalidField,
+    NotFound,
+    PriceStale,
+    TooLate,
+    Unauthenticated,
+    UnknownAsset,
+    UsernameTaken,
+)
+from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.entrypoints.http.operations import Operation
+from crypto_exchange.entrypoints.http.problems import (
+    INTERNAL_ERROR,
+    UNAVAILABLE,
+    Problem,
+    describe,
+    find_field,
+)
+
+_DETAILS = {
+    "malformed_json": "body: expected JSON, was empty",
+    "invalid_host": "Host: expected the name of this service, was another one",
+    "body_too_large": "body: expected at most 65536 bytes, was more",
+    "unsupported_media_type": "Content-Type: expected application/json, was 'text/plain'",
+    "internal_error": INTERNAL_ERROR,
+    "unavailable": UNAVAILABLE,
+}
+
+
+def give_example(call: Operation, code: str) -> Problem:
+    """Problem details as the call may answer them with this code."""
+    error = _refusals(call).get(code)
+    if error is None:
+        return describe(code, _DETAILS[code])
+    return describe(code, str(error), find_field(error))
+
+
+def _refusals(call: Operation) -> dict[str, DomainError]:
+    thing = call.tag.removesuffix("s") if "{id" in call.path else "wallet"
+    name, remedy = ("refresh", "log in again") if call.public else ("access", "renew it")
+    dollars = "a positive number of whole cents"
+    field = call.request.__struct_fields__[0] if call.request else "limit"
+    was = ("a value", "missing") if call.request else ("one integer from 1 to 200", "'0'")
+    errors = (
+        AmountTooLarge("amount", "10000000.00", "10000000.01"),
+        AmountTooSmall("spend", "0.00000001 BTC", "0.01"),
+        AssetHalted("BTC"),
+        IdempotencyKeyReused("my-key-1"),
+        InsufficientFunds(100 * DOLLAR, 12 * DOLLAR),
+        InvalidAmount("amount", dollars, "0.00"),
+        InvalidCredentials(),
+        InvalidCursor("abc"),
+        InvalidField(field, *was),
+        NotFound(thing, 7),
+        PriceStale("BTC", 200_000_000),
+        TooLate(7, "completed"),
+        Unauthenticated(
+            f"{name} token: expected one that is still good, was one past its time; {remedy}"
+        ),
+        UnknownAsset("NOPE"),
+        UsernameTaken("alice"),
+    )
+    return {error.code: error for error in errors}
