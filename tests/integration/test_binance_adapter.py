@@ -32,7 +32,7 @@ from crypto_exchange.domain.purchase import (
     Working,
 )
 from tests.contracts.exchange import ExchangeContract, ExchangeUnderTest
-from tests.integration.test_paper_exchange import KEY, SECRET, Paper, free_port, serving
+from tests.paper_venue import KEY, SECRET, Paper, free_port, serving
 
 DOLLAR = 10**8
 BTC_PRICE = 50_000 * 10**12

@@ -2,16 +2,12 @@
 
 import hashlib
 import hmac
-import json
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,93 +16,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-KEY, SECRET = "paper-key", "paper-secret"
-FIXED = {"prices": {"BTC": "50000.00"}}
-
-_SERVE = """
-import json, sys
-import msgspec
-from crypto_exchange.entrypoints.exchange.config import PaperConfig
-from crypto_exchange.entrypoints.exchange.main import run
-values = json.loads(sys.argv[1])
-run(msgspec.convert(values, PaperConfig, dec_hook=lambda kind, value: kind(value)))
-"""
-
-
-class Paper:
-    """One running paper exchange and a client of it."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process = process
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
-
-    def get(self, path: str, **parameters: Any) -> Any:
-        answer = self.http.get(f"/api/v3/{path}", params=parameters)
-        return answer.json()
-
-    def send(
-        self, method: str, path: str, *, secret: str = SECRET, **parameters: Any
-    ) -> httpx.Response:
-        query = urlencode({"timestamp": self.now_ms(), **parameters})
-        signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-        url = f"/api/v3/{path}?{query}&signature={signature}"
-        return self.http.request(method, url, headers={"X-MBX-APIKEY": KEY})
-
-    def ask(self, path: str, **parameters: Any) -> Any:
-        return self.send("GET", path, **parameters).json()
-
-    def buy(self, **parameters: Any) -> httpx.Response:
-        wanted = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", **parameters}
-        return self.send("POST", "order", **wanted)
-
-    def free(self, asset: str) -> Decimal:
-        balances = self.ask("account")["balances"]
-        return Decimal(next(row["free"] for row in balances if row["asset"] == asset))
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def launch(data_dir: Path, port: int, **settings: Any) -> subprocess.Popen[str]:
-    values = {
-        "prices": {},
-        "candles": {},
-        "rules": {},
-        "port": port,
-        "data_dir": str(data_dir),
-        "api_key": KEY,
-        "api_secret": SECRET,
-        **settings,
-    }
-    command = [sys.executable, "-c", _SERVE, json.dumps(values)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-
-
-@contextmanager
-def serving(data_dir: Path, **settings: Any) -> Iterator[Paper]:
-    port = free_port()
-    process = launch(data_dir, port, **settings)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith(f"paper exchange listening on http://127.0.0.1:{port} "), line
-        paper = Paper(process, port)
-        yield paper
-        paper.http.close()
-    finally:
-        process.kill()
-        process.communicate(timeout=10)
-
-
-def refused(answer: httpx.Response) -> tuple[int, int, str]:
-    body = answer.json()
-    return answer.status_code, body["code"], body["msg"]
+from tests.paper_venue import FIXED, KEY, SECRET, Paper, free_port, launch, refused, serving
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +42,7 @@ def test_anybody_may_ask_for_time_rules_and_prices(paper: Paper) -> None:
         "ETHUSDT",
     ]
     assert paper.get("ticker/bookTicker", symbol="BTCUSDT")["askPrice"] == "50000.00000000"
+    assert paper.get("ticker/24hr", symbol="BTCUSDT")["lastPrice"] == "50000.00000000"
 
 
 def test_the_rules_of_a_symbol_are_its_filters(paper: Paper) -> None:
@@ -349,6 +260,22 @@ def test_the_account_states_balances_and_fee(paper: Paper) -> None:
     assert {row["asset"] for row in everything["balances"]} == {"ABAN", "BTC", "ETH", "USDT"}
     fee = paper.ask("account/commission", symbol="BTCUSDT")
     assert fee["standardCommission"]["taker"] == "0.00100000"
+
+
+def test_the_wallet_lists_every_coin_and_no_margin_pairs_or_contracts(paper: Paper) -> None:
+    coins = paper.ask("/sapi/v1/capital/config/getall")
+    pairs = [paper.ask(f"/sapi/v1/margin/{kind}") for kind in ("allPairs", "isolated/allPairs")]
+    contracts = [paper.http.get(f"/{kind}/v1/exchangeInfo").json() for kind in ("fapi", "dapi")]
+
+    assert [row["coin"] for row in coins] == ["ABAN", "BTC", "ETH", "USDT"]
+    assert Decimal(coins[-1]["free"]) == paper.free("USDT")
+    assert (coins[1]["trading"], coins[1]["networkList"]) == (True, [])
+    assert pairs == [[], []]
+    assert [row["symbols"] for row in contracts] == [[], []]
+    assert refused(paper.http.get("/sapi/v1/margin/allPairs"))[0] == 401
+    [fee] = paper.ask("/sapi/v1/asset/tradeFee", symbol="BTCUSDT")
+    assert (fee["symbol"], fee["takerCommission"]) == ("BTCUSDT", "0.00100000")
+    assert len(paper.ask("/sapi/v1/asset/tradeFee")) == 3
 
 
 LOT = "Filter failure: LOT_SIZE"

@@ -107,7 +107,13 @@ def test_balances_are_what_was_given_plus_every_fill_and_never_negative(
         try:
             with account.writing():
                 account.record(
-                    "BTCUSDT", side, made, client_id=str(number), quote_wanted=0, now_ms=number
+                    "BTCUSDT",
+                    side,
+                    [made],
+                    quantity=quantity,
+                    client_id=str(number),
+                    quote_wanted=0,
+                    now_ms=number,
                 )
         except InsufficientBalanceError:
             assert min(after.values()) < 0
@@ -130,7 +136,9 @@ def test_a_refused_transaction_leaves_no_trace() -> None:
 
     def record_and_fail() -> None:
         with account.writing():
-            account.record("BTCUSDT", "BUY", made, client_id="a", quote_wanted=0, now_ms=1)
+            account.record(
+                "BTCUSDT", "BUY", [made], quantity=ONE, client_id="a", quote_wanted=0, now_ms=1
+            )
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

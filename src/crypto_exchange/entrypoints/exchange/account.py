@@ -1,12 +1,10 @@
-"""The venue's record: balances, orders and trades of its one account, durable in SQLite.
+"""The venue's one account: balances, orders and trades, durable in its record.
 
-Amounts are integers in units of 10⁻⁸, times are milliseconds since 1970. What is committed has
-reached the disk (`synchronous=FULL`), so it survives a kill at any moment. The connection must be
-used by one thread at a time.
+Amounts are integers in units of 10⁻⁸, times are milliseconds since 1970.
 """
 
-import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,43 +14,7 @@ import msgspec
 from crypto_exchange.entrypoints.exchange.amounts import LARGEST
 from crypto_exchange.entrypoints.exchange.failures import InsufficientBalanceError
 from crypto_exchange.entrypoints.exchange.fills import Fill, Side
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS origins (
-    name TEXT PRIMARY KEY,
-    time INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS balances (
-    asset TEXT PRIMARY KEY,
-    free INTEGER NOT NULL CHECK (free >= 0)
-) STRICT;
-CREATE TABLE IF NOT EXISTS orders (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    symbol TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    side TEXT NOT NULL CHECK (side IN ('BUY', 'SELL')),
-    quantity INTEGER NOT NULL CHECK (quantity > 0),
-    quote_wanted INTEGER NOT NULL,
-    cost INTEGER NOT NULL,
-    time INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS orders_by_client_id ON orders (symbol, client_id);
-CREATE INDEX IF NOT EXISTS orders_by_time ON orders (symbol, time);
-CREATE TABLE IF NOT EXISTS trades (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    order_id INTEGER NOT NULL REFERENCES orders (id),
-    symbol TEXT NOT NULL,
-    side TEXT NOT NULL,
-    price INTEGER NOT NULL,
-    quantity INTEGER NOT NULL,
-    cost INTEGER NOT NULL,
-    commission INTEGER NOT NULL,
-    commission_asset TEXT NOT NULL,
-    time INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS trades_by_order ON trades (order_id);
-CREATE INDEX IF NOT EXISTS trades_by_time ON trades (symbol, time);
-"""
+from crypto_exchange.entrypoints.exchange.record import open_record
 
 _SPAN = {
     "from_id": " AND id >= :from_id",
@@ -63,7 +25,10 @@ _SPAN = {
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A filled order. `quote_wanted` is the quote amount that it named, else 0."""
+    """An order that ended: filled, or expired with less than `quantity` executed.
+
+    `quote_wanted` is the quote amount that it named, else 0.
+    """
 
     id: int
     symbol: str
@@ -73,10 +38,16 @@ class Order(msgspec.Struct, frozen=True):
     quote_wanted: int
     cost: int
     time: int
+    executed: int
+
+    @property
+    def status(self) -> str:
+        """As the protocol calls it."""
+        return "FILLED" if self.executed == self.quantity else "EXPIRED"
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """The one trade that filled an order."""
+    """A trade that filled an order or a part of it; lists have it `listed` times."""
 
     id: int
     order_id: int
@@ -88,6 +59,19 @@ class Trade(msgspec.Struct, frozen=True):
     commission: int
     commission_asset: str
     time: int
+    listed: int
+
+
+class LateOrder(msgspec.Struct, frozen=True):
+    """An accepted order that is executed at `due`; one of the two amounts is given."""
+
+    id: int
+    due: int
+    symbol: str
+    client_id: str
+    side: Side
+    quantity: int | None
+    quote_wanted: int | None
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,12 +93,7 @@ class Account:
     """The record at `path`, created if it is not there; `sqlite3.Error` if that can't be done."""
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=5
-        )
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(_SCHEMA)
+        self._database = open_record(path)
 
     def close(self) -> None:
         """Close the record; what was committed is kept."""
@@ -159,33 +138,28 @@ class Account:
         self,
         symbol: str,
         side: Side,
-        fill: Fill,
+        fills: Sequence[Fill],
         *,
+        quantity: int,
         client_id: str,
         quote_wanted: int,
         now_ms: int,
-    ) -> tuple[Order, Trade]:
-        """Write order, trade and balances; to be called within `writing`.
+        listed: int = 1,
+    ) -> tuple[Order, list[Trade]]:
+        """Write order, trades and balances; to be called within `writing`.
 
         Raises `InsufficientBalanceError` before anything is written.
         """
-        self._move(fill.changes)
+        self._move(fills)
+        values = (symbol, client_id, side, quantity, quote_wanted)
+        result = (sum(f.cost for f in fills), now_ms, sum(f.quantity for f in fills))
         order_id = self._insert(
-            "INSERT INTO orders (symbol, client_id, side, quantity, quote_wanted, cost, time)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (symbol, client_id, side, fill.quantity, quote_wanted, fill.cost, now_ms),
+            "INSERT INTO orders (symbol, client_id, side, quantity, quote_wanted, cost, time,"
+            " executed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            values + result,
         )
-        order = Order(
-            order_id, symbol, client_id, side, fill.quantity, quote_wanted, fill.cost, now_ms
-        )
-        values = (order_id, symbol, side, fill.price, fill.quantity, fill.cost)
-        fee = (fill.commission, fill.commission_asset, now_ms)
-        trade_id = self._insert(
-            "INSERT INTO trades (order_id, symbol, side, price, quantity, cost, commission,"
-            " commission_asset, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values + fee,
-        )
-        return order, Trade(trade_id, *values, *fee)
+        order = Order(order_id, *values, *result)
+        return order, [self._trade(order, fill, listed) for fill in fills]
 
     def find_order(self, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
         """The newest order that matches all that is given."""
@@ -210,8 +184,40 @@ class Account:
             for row in self._rows("SELECT * FROM trades WHERE symbol = :symbol", symbol, span)
         ]
 
-    def _move(self, changes: dict[str, int]) -> None:
+    def postpone(self, late: LateOrder) -> None:
+        """Keep an order that is to be executed later; its id is given here."""
+        self._insert(
+            "INSERT INTO late_orders (due, symbol, client_id, side, quantity, quote_wanted)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            msgspec.structs.astuple(late)[1:],
+        )
+
+    def due_orders(self, now_ms: int) -> list[LateOrder]:
+        """Postponed orders that are due, in the order in which they are to be executed."""
+        rows = self._database.execute(
+            "SELECT * FROM late_orders WHERE due <= ? ORDER BY due, id", (now_ms,)
+        )
+        return [LateOrder(*row) for row in rows]
+
+    def forget_late(self, late: LateOrder) -> None:
+        """It is executed, or never will be; to be called within `writing`."""
+        self._database.execute("DELETE FROM late_orders WHERE id = ?", (late.id,))
+
+    def _trade(self, order: Order, fill: Fill, listed: int) -> Trade:
+        values = (order.id, order.symbol, order.side, fill.price, fill.quantity, fill.cost)
+        rest = (fill.commission, fill.commission_asset, order.time, listed)
+        trade_id = self._insert(
+            "INSERT INTO trades (order_id, symbol, side, price, quantity, cost, commission,"
+            " commission_asset, time, listed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values + rest,
+        )
+        return Trade(trade_id, *values, *rest)
+
+    def _move(self, fills: Sequence[Fill]) -> None:
         held = self.balances()
+        changes = Counter[str]()
+        for fill in fills:
+            changes.update(fill.changes)
         for asset, change in changes.items():
             after = held.get(asset, 0) + change
             if not 0 <= after < LARGEST:

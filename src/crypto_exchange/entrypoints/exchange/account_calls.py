@@ -13,9 +13,8 @@ _DAY_MS = 24 * 60 * 60 * 1000
 def account(venue: Venue, call: Call) -> Answer:
     """Balances of all listed and held currencies, and the fee."""
     hide_empty = call.parameters.choice("omitZeroBalances", ("true", "false"), "false") == "true"
-    held = venue.account.balances()
-    listed = {symbol.coin: 0 for symbol in venue.symbols.values()} | held
-    shown = {asset: free for asset, free in sorted(listed.items()) if free or not hide_empty}
+    held = sorted(venue.holdings().items())
+    shown = {asset: free for asset, free in held if free or not hide_empty}
     return answers.account(shown, venue.rate, venue.account.last_change())
 
 
@@ -74,7 +73,8 @@ def my_trades(venue: Venue, call: Call) -> list[Answer]:
     timed = start is not None or end is not None
     if timed and (span.from_id is not None or span.order_id is not None):
         raise bad_combination()
-    return [answers.trade(found) for found in venue.account.list_trades(symbol.name, span)]
+    trades = venue.account.list_trades(symbol.name, span)
+    return [answers.trade(found) for found in trades for _ in range(found.listed)]
 
 
 def _times(parameters: Parameters) -> tuple[int | None, int | None]:

@@ -8,6 +8,7 @@ from crypto_exchange.entrypoints.exchange.listing import Symbol
 
 Answer = dict[str, object]
 
+_DAY_MS = 24 * 60 * 60 * 1000
 _PREVENTION = "EXPIRE_MAKER"
 
 
@@ -25,7 +26,7 @@ def exchange_info(symbols: Iterable[Symbol], now_ms: int, *, permission_sets: bo
 def _symbol(symbol: Symbol, permission_sets: bool) -> Answer:
     return {
         "symbol": symbol.name,
-        "status": "TRADING",
+        "status": symbol.status,
         "baseAsset": symbol.coin,
         "baseAssetPrecision": DECIMALS,
         "quoteAsset": symbol.quote,
@@ -67,6 +68,23 @@ def book(symbol: Symbol, current: int) -> Answer:
     }
 
 
+def day(symbol: Symbol, current: int, now_ms: int) -> Answer:
+    """24 hours in which nothing was traded and the price was the current one."""
+    at, none = render(current), render(0)
+    prices = ("weightedAvgPrice", "prevClosePrice", "lastPrice", "openPrice", "highPrice")
+    return {
+        **book(symbol, current),
+        **dict.fromkeys((*prices, "lowPrice"), at),
+        **dict.fromkeys(("priceChange", "lastQty", "volume", "quoteVolume"), none),
+        "priceChangePercent": "0.000",
+        "openTime": now_ms - _DAY_MS,
+        "closeTime": now_ms,
+        "firstId": -1,
+        "lastId": -1,
+        "count": 0,
+    }
+
+
 def account(balances: dict[str, int], rate: int, updated_ms: int) -> Answer:
     """`rate` is the fee in units of 10⁻⁸; the old integer fields are whole basis points."""
     return {
@@ -92,6 +110,27 @@ def account(balances: dict[str, int], rate: int, updated_ms: int) -> Answer:
     }
 
 
+def coin(name: str, free: int) -> Answer:
+    """A coin as the wallet has it; it stays there."""
+    none = render(0)
+    return {
+        "coin": name,
+        "name": name,
+        "free": render(free),
+        "locked": none,
+        "freeze": none,
+        "withdrawing": none,
+        "ipoing": none,
+        "ipoable": none,
+        "storage": none,
+        "isLegalMoney": False,
+        "trading": True,
+        "depositAllEnable": False,
+        "withdrawAllEnable": False,
+        "networkList": [],
+    }
+
+
 def rates(rate: int) -> Answer:
     """`rate` for makers and takers, in units of 10⁻⁸."""
     return {
@@ -111,6 +150,11 @@ def commission(symbol: str, rate: int) -> Answer:
         "taxCommission": rates(0),
         "discount": _discount(),
     }
+
+
+def trade_fee(symbol: str, rate: int) -> Answer:
+    """Fee of one symbol as the wallet says it, `rate` in units of 10⁻⁸."""
+    return {"symbol": symbol, "makerCommission": render(rate), "takerCommission": render(rate)}
 
 
 def tested_commission(rate: int) -> Answer:
@@ -147,14 +191,14 @@ def order(found: Order) -> Answer:
     }
 
 
-def placed(made: Order, trade: Trade, detail: str) -> Answer:
+def placed(made: Order, trades: Iterable[Trade], detail: str) -> Answer:
     """Answer to a new order in the chosen detail: `ACK`, `RESULT` or `FULL`."""
     answer = {**_identity(made), "transactTime": made.time}
     if detail == "ACK":
         return answer
     answer |= _result(made)
     if detail == "FULL":
-        answer["fills"] = [_fill(trade)]
+        answer["fills"] = [_fill(made) for made in trades for _ in range(made.listed)]
     return answer
 
 
@@ -171,10 +215,10 @@ def _result(made: Order) -> Answer:
     return {
         "price": render(0),
         "origQty": render(made.quantity),
-        "executedQty": render(made.quantity),
+        "executedQty": render(made.executed),
         "origQuoteOrderQty": render(made.quote_wanted),
         "cummulativeQuoteQty": render(made.cost),
-        "status": "FILLED",
+        "status": made.status,
         "timeInForce": "GTC",
         "type": "MARKET",
         "side": made.side,

@@ -1,8 +1,12 @@
 """Refusals of the protocol: HTTP status, code and message as Binance gives them."""
 
+from collections.abc import Iterable
+
 
 class ApiError(Exception):
     """A request that is answered with `{"code", "msg"}` instead of a result."""
+
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -48,9 +52,24 @@ def filter_failure(name: str) -> ApiError:
     return ApiError(-1013, f"Filter failure: {name}")
 
 
-def unsupported(status: int) -> ApiError:
-    """No such path (404), method (405) or size of body (413)."""
-    return ApiError(-1020, "This operation is not supported.", status)
+def unsupported(status: int, methods: Iterable[str] = ()) -> ApiError:
+    """No such path (404), method (405; `methods` are those that there are) or size of body (413)."""
+    refusal = ApiError(-1020, "This operation is not supported.", status)
+    if methods:
+        refusal.headers = ((b"allow", ", ".join(methods).encode()),)
+    return refusal
+
+
+def too_many_requests(retry_after_s: int) -> ApiError:
+    """The limit of requests is reached."""
+    refusal = ApiError(
+        -1003,
+        "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API.",
+        429,
+    )
+    refusal.headers = ((b"retry-after", str(retry_after_s).encode()),)
+    return refusal
 
 
 def unknown_error() -> ApiError:

@@ -1,5 +1,8 @@
-"""What a market order does to the account: it fills at once, completely, in one trade."""
+"""What a market order does to the account: it fills at once, at one price."""
 
+import random
+from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -46,6 +49,20 @@ def fill_order(
     changes = {coin: quantity, quote: -cost} if buying else {coin: -quantity, quote: cost}
     changes[asset] = changes.get(asset, 0) - commission
     return Fill(quantity, price, cost, commission, asset, changes)
+
+
+def split(quantity: int, lot_step: int, fraction: Decimal, draw: random.Random) -> list[int]:
+    """`fraction` of the quantity, rounded down to whole lots, in two or three trades.
+
+    In one if it is one lot, in none if it is less.
+    """
+    numerator, denominator = fraction.as_integer_ratio()
+    lots = quantity * numerator // (denominator * lot_step)
+    if lots == 0:
+        return []
+    trades = min(lots, draw.randint(2, 3))
+    cuts = sorted(draw.sample(range(1, lots), trades - 1))
+    return [(end - start) * lot_step for start, end in pairwise((0, *cuts, lots))]
 
 
 def _commission(received: tuple[int, str], cost: int, quote: str, fee: FeeRule) -> tuple[int, str]:

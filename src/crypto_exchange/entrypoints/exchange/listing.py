@@ -18,6 +18,8 @@ from crypto_exchange.entrypoints.exchange.prices import (
     replay,
 )
 
+TRADING = "TRADING"
+
 _RULES = {
     "ABAN": PaperRule(Decimal("0.01"), Decimal("5.00"), Decimal(900_000)),
     "BTC": PaperRule(Decimal("0.00001"), Decimal("5.00"), Decimal(9_000)),
@@ -32,7 +34,10 @@ _LARGEST_NOTIONAL = 9_000_000 * ONE
 
 
 class Symbol(msgspec.Struct, frozen=True, kw_only=True):
-    """One market; amounts in units of 10⁻⁸. `max_market` is the largest market order."""
+    """One market; amounts in units of 10⁻⁸. `max_market` is the largest market order.
+
+    `status` is `TRADING`, or `BREAK` while the market is closed.
+    """
 
     coin: str
     quote: str
@@ -41,6 +46,7 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
     min_notional: int
     max_quantity: int
     max_market: int
+    status: str = TRADING
 
     @property
     def name(self) -> str:
@@ -48,7 +54,9 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.coin}{self.quote}"
 
     def check(self, quantity: int, price: int) -> None:
-        """Refuse a market order that a filter does not let pass."""
+        """Refuse a market order while the market is closed, or that a filter does not let pass."""
+        if self.status != TRADING:
+            raise ApiError(-1013, "Market is closed.")
         if quantity == 0:
             raise ApiError(-1013, "Invalid quantity.")
         if quantity % self.lot_step or not self.lot_step <= quantity <= self.max_quantity:

@@ -16,6 +16,7 @@ import uvicorn
 from crypto_exchange.entrypoints.exchange.account import Account
 from crypto_exchange.entrypoints.exchange.app import PaperExchange
 from crypto_exchange.entrypoints.exchange.config import PaperConfig
+from crypto_exchange.entrypoints.exchange.faults import Faults
 from crypto_exchange.entrypoints.exchange.listing import Symbol, check_symbol, list_symbols
 from crypto_exchange.entrypoints.exchange.venue import Venue, charged_in, fee_rate
 
@@ -29,25 +30,34 @@ def run(config: PaperConfig) -> None:
     port in use end the process with one sentence on stderr and exit code 2. Must be called from
     the main thread.
     """
-    _handle_signals(_leave)
     symbols = _checked(config)
+    faults = Faults()
+    pause_ms: int | None = 0
+    while pause_ms is not None:
+        _handle_signals(_leave)
+        time.sleep(pause_ms / 1000)
+        pause_ms = _serve_record(config, symbols, faults)
+
+
+def _serve_record(config: PaperConfig, symbols: dict[str, Symbol], faults: Faults) -> int | None:
+    """Serve what the record holds; returns after how long to do so again, `None` for the end."""
     listener = _listen(config)
     account = _open_account(config)
     database = ThreadPoolExecutor(1, "paper-exchange-record")
     try:
-        venue = Venue(config, symbols, account, _now_ms)
+        venue = Venue(config, symbols, account, _now_ms, faults)
         names = ", ".join(symbols)
         sys.stdout.write(
             f"paper exchange listening on http://{config.host}:{config.port} ({names})\n"
         )
         sys.stdout.flush()
-        _serve(PaperExchange(config, venue, database), listener)
+        return _serve(PaperExchange(config, venue, database), listener)
     finally:
         database.shutdown(wait=True)
         account.close()
 
 
-def _serve(app: PaperExchange, listener: socket.socket) -> None:
+def _serve(app: PaperExchange, listener: socket.socket) -> int | None:
     settings = uvicorn.Config(
         app,
         lifespan="off",
@@ -59,10 +69,27 @@ def _serve(app: PaperExchange, listener: socket.socket) -> None:
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = uvicorn.Server(settings)
+    pauses_ms: list[int] = []
+    ended: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.append(number)
+        server.handle_exit(number, frame)
+
+    def restart(after_ms: int) -> None:
+        pauses_ms.append(after_ms)
+        for port in server.servers:
+            port.close()
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        server.should_exit = server.force_exit = True
+
+    app.restart = restart
     # It puts these handlers back when it is done, and then raises the signal that stopped it
     # once more, which must not end the process before the record is closed.
-    _handle_signals(server.handle_exit)
+    _handle_signals(end)
     server.run(sockets=[listener])
+    return None if ended else max(pauses_ms, default=None)
 
 
 def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:

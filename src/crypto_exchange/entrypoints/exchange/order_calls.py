@@ -4,11 +4,12 @@ They take effect only within the window of their request, which is checked again
 """
 
 import secrets
+from contextlib import suppress
 
 import msgspec
 
 from crypto_exchange.entrypoints.exchange import answers
-from crypto_exchange.entrypoints.exchange.account import Order, Trade
+from crypto_exchange.entrypoints.exchange.account import LateOrder, Order, Trade
 from crypto_exchange.entrypoints.exchange.answers import Answer
 from crypto_exchange.entrypoints.exchange.failures import (
     ApiError,
@@ -16,7 +17,8 @@ from crypto_exchange.entrypoints.exchange.failures import (
     bad_combination,
     missing,
 )
-from crypto_exchange.entrypoints.exchange.fills import FeeRule, Side, fill_order
+from crypto_exchange.entrypoints.exchange.faults import Meeting
+from crypto_exchange.entrypoints.exchange.fills import FeeRule, Side, fill_order, split
 from crypto_exchange.entrypoints.exchange.listing import Symbol
 from crypto_exchange.entrypoints.exchange.parameters import Parameters
 from crypto_exchange.entrypoints.exchange.venue import Call, Venue
@@ -45,13 +47,36 @@ class Wanted(msgspec.Struct, frozen=True):
         return quantity
 
 
+def check(venue: Venue, call: Call) -> None:
+    """Refuse an order that its parameters or the market's rules now do not allow."""
+    wanted = _wanted(venue, call.parameters)
+    now_ms = venue.now_ms()
+    venue.faults.meet_standing(wanted.symbol.name, now_ms)
+    wanted.quantity_at(venue.price(wanted.symbol, now_ms))
+
+
 def place(venue: Venue, call: Call) -> Answer:
     """Fill the order at the current price; it is on disk before the answer is made."""
     wanted = _wanted(venue, call.parameters)
+    if call.meeting is not None and call.meeting.kind in ("timeout_late", "late_fill"):
+        return _postpone(venue, wanted, call, call.meeting)
     with venue.account.writing():
         now_ms = _enter(venue, call)
-        order, trade = _execute(venue, wanted, now_ms)
-    return answers.placed(order, trade, wanted.detail)
+        order, trades = _execute(venue, wanted, now_ms, call.meeting)
+    return answers.placed(order, trades, wanted.detail)
+
+
+def execute_late(venue: Venue) -> None:
+    """Execute the postponed orders that are due, each as of the moment when it was.
+
+    To be called before anything is read or written, which then is as if they had been executed
+    right then. One that can't be executed any more is forgotten.
+    """
+    for late in venue.account.due_orders(venue.now_ms()):
+        with venue.account.writing():
+            venue.account.forget_late(late)
+            with suppress(ApiError):
+                _execute(venue, _wanted_then(venue, late), late.due, None)
 
 
 def test(venue: Venue, call: Call) -> Answer:
@@ -84,26 +109,54 @@ def _enter(venue: Venue, call: Call) -> int:
     return now_ms
 
 
-def _execute(venue: Venue, wanted: Wanted, now_ms: int) -> tuple[Order, Trade]:
-    price = venue.price(wanted.symbol, now_ms)
-    quantity = wanted.quantity_at(price)
+def _postpone(venue: Venue, wanted: Wanted, call: Call, meeting: Meeting) -> Answer:
+    """Keep the order for later; one that is kept must be within its window then, too."""
+    due = _enter(venue, call) + meeting.after_ms
+    if meeting.kind == "timeout_late" and call.window is not None:
+        call.window.check(due)
+    late = (wanted.client_id, wanted.side, wanted.quantity, wanted.quote_amount)
+    with venue.account.writing():
+        venue.account.postpone(LateOrder(0, due, wanted.symbol.name, *late))
+    return {}
 
-    def record(fee: FeeRule) -> tuple[Order, Trade]:
-        symbol, side = wanted.symbol, wanted.side
+
+def _wanted_then(venue: Venue, late: LateOrder) -> Wanted:
+    """It passed the rules when it came: neither faults nor the price since make it too small."""
+    listed = venue.symbols.get(late.symbol)
+    if listed is None:
+        raise ApiError(-1121, "Invalid symbol.")
+    symbol = msgspec.structs.replace(listed, min_notional=0)
+    return Wanted(symbol, late.side, late.quantity, late.quote_wanted, late.client_id, "ACK")
+
+
+def _execute(
+    venue: Venue, wanted: Wanted, now_ms: int, meeting: Meeting | None
+) -> tuple[Order, list[Trade]]:
+    symbol, side = wanted.symbol, wanted.side
+    price = venue.price(symbol, now_ms)
+    quantity = wanted.quantity_at(price)
+    parts = [quantity]
+    if meeting is not None and meeting.fault.fraction is not None:
+        parts = split(quantity, symbol.lot_step, meeting.fault.fraction, meeting.draw)
+
+    def record(fee: FeeRule) -> tuple[Order, list[Trade]]:
+        coin, quote = symbol.coin, symbol.quote
         return venue.account.record(
             symbol.name,
             side,
-            fill_order(symbol.coin, symbol.quote, side, quantity=quantity, price=price, fee=fee),
+            [fill_order(coin, quote, side, quantity=p, price=price, fee=fee) for p in parts],
+            quantity=quantity,
             client_id=wanted.client_id,
             quote_wanted=wanted.quote_amount or 0,
             now_ms=now_ms,
+            listed=2 if meeting is not None and meeting.kind == "duplicate_fill" else 1,
         )
 
     fee = venue.fee(now_ms)
     try:
         return record(fee)
     except InsufficientBalanceError as refusal:
-        if refusal.asset != fee.charged_in or refusal.asset == wanted.symbol.coin:
+        if refusal.asset != fee.charged_in or refusal.asset == symbol.coin:
             raise
     # As on the real venue: without enough of the third coin, what is received pays the fee.
     return record(FeeRule(fee.rate, "received"))

@@ -41,6 +41,12 @@ def books(venue: Venue, call: Call) -> Answer | list[Answer]:
     return _quoted(venue, call, answers.book)
 
 
+def days(venue: Venue, call: Call) -> Answer | list[Answer]:
+    """The last 24 hours of the symbols named, or of all: nobody else trades here."""
+    now_ms = venue.now_ms()
+    return _quoted(venue, call, lambda symbol, price: answers.day(symbol, price, now_ms))
+
+
 def _quoted(
     venue: Venue, call: Call, answer: Callable[[Symbol, int], Answer]
 ) -> Answer | list[Answer]:
@@ -57,7 +63,7 @@ def _chosen(venue: Venue, parameters: Parameters) -> list[Symbol]:
         return [venue.symbol(parameters)]
     text = parameters.text("symbols", _SYMBOLS)
     if text is None:
-        return list(venue.symbols.values())
+        return [venue.named(name) for name in venue.symbols]
     names = msgspec.json.decode(text, type=list[str])
     if not names:
         raise illegal("symbols", _SYMBOLS)

@@ -5,7 +5,12 @@ from enum import Enum
 
 import msgspec
 
-from crypto_exchange.entrypoints.exchange import account_calls, order_calls, public_calls
+from crypto_exchange.entrypoints.exchange import (
+    account_calls,
+    order_calls,
+    public_calls,
+    wallet_calls,
+)
 from crypto_exchange.entrypoints.exchange.signing import SIGNED_PARAMETERS
 from crypto_exchange.entrypoints.exchange.venue import Call, Venue
 
@@ -55,6 +60,7 @@ ROUTES: dict[str, dict[str, Route]] = {
     },
     "/api/v3/ticker/price": {"GET": _public(public_calls.prices, "symbol symbols")},
     "/api/v3/ticker/bookTicker": {"GET": _public(public_calls.books, "symbol symbols")},
+    "/api/v3/ticker/24hr": {"GET": _public(public_calls.days, "symbol symbols")},
     "/api/v3/account": {"GET": _reading(account_calls.account, "omitZeroBalances")},
     "/api/v3/account/commission": {"GET": _reading(account_calls.commission, "symbol")},
     "/api/v3/order": {
@@ -73,4 +79,10 @@ ROUTES: dict[str, dict[str, Route]] = {
     "/api/v3/myTrades": {
         "GET": _reading(account_calls.my_trades, "symbol orderId startTime endTime fromId limit")
     },
+    "/sapi/v1/capital/config/getall": {"GET": _reading(wallet_calls.coins)},
+    "/sapi/v1/asset/tradeFee": {"GET": _reading(wallet_calls.fees, "symbol")},
+    "/sapi/v1/margin/allPairs": {"GET": _reading(wallet_calls.margin_pairs)},
+    "/sapi/v1/margin/isolated/allPairs": {"GET": _reading(wallet_calls.margin_pairs)},
+    "/fapi/v1/exchangeInfo": {"GET": _public(wallet_calls.no_contracts)},
+    "/dapi/v1/exchangeInfo": {"GET": _public(wallet_calls.no_contracts)},
 }

@@ -9,6 +9,7 @@ from crypto_exchange.entrypoints.exchange.account import Account
 from crypto_exchange.entrypoints.exchange.amounts import DECIMALS, ONE
 from crypto_exchange.entrypoints.exchange.config import PaperConfig
 from crypto_exchange.entrypoints.exchange.failures import ApiError
+from crypto_exchange.entrypoints.exchange.faults import Faults, Meeting
 from crypto_exchange.entrypoints.exchange.fills import FeeRule
 from crypto_exchange.entrypoints.exchange.listing import Symbol, check_symbol
 from crypto_exchange.entrypoints.exchange.parameters import Parameters
@@ -21,10 +22,11 @@ _FEE_COIN_FUNDS = 10_000 * ONE
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request that passed the gate; `window` is there if it is signed."""
+    """A request that passed the gate; `window` is there if it is signed, `meeting` with a fault."""
 
     parameters: Parameters
     window: Window | None = None
+    meeting: Meeting | None = None
 
 
 class Venue:
@@ -36,7 +38,9 @@ class Venue:
         symbols: dict[str, Symbol],
         account: Account,
         now_ms: Callable[[], int],
+        faults: Faults,
     ) -> None:
+        self.faults = faults
         self.symbols = symbols
         self.account = account
         self.now_ms = now_ms
@@ -57,11 +61,15 @@ class Venue:
         return self.named(parameters.required("symbol", SYMBOL))
 
     def named(self, name: str) -> Symbol:
-        """The market of that name, refused if it is not listed."""
+        """The market of that name as it is now, refused if it is not listed."""
         symbol = self.symbols.get(name)
         if symbol is None:
             raise ApiError(-1121, "Invalid symbol.")
-        return symbol
+        return self.faults.changed(symbol, self.now_ms())
+
+    def holdings(self) -> dict[str, int]:
+        """What the account has of all listed and held currencies."""
+        return {symbol.coin: 0 for symbol in self.symbols.values()} | self.account.balances()
 
     def price(self, symbol: Symbol, now_ms: int) -> int:
         """The price at that moment, in units of 10⁻⁸."""
