@@ -138,7 +138,7 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test test-browser check format docs requirements clean
+.PHONY: test test-browser chaos check format docs requirements clean
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
@@ -146,6 +146,9 @@ test: install-dev ## Run all tests; the domain must be covered wholly, the rest 
 
 test-browser: $(BROWSER) ## Test the API's pages in Debian's Chromium; pictures go to build/pages
 	@$(BIN)/python -m pytest tests/browser
+
+chaos: install-dev ## Let people trade while everything fails, then compare all records (SEED=, SECONDS=)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 check: install-dev check-containers ## Check format, style, types, architecture and containers
 	@$(BIN)/ruff format --check --quiet
@@ -158,7 +161,7 @@ format: install-dev ## Format the code and repair what can be repaired
 	@$(BIN)/ruff check --quiet --fix
 
 docs: install-dev ## Write the parts of the documents that follow from the code
-	@$(BIN)/python tests/documents.py
+	@$(BIN)/python -m tests.documents
 
 COMPILE = pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--only-binary :all: --no-annotate --custom-compile-command 'make requirements' \
@@ -168,7 +171,8 @@ requirements: ## Write requirements/*.txt anew from pyproject.toml (needs uv; UP
 	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make requirements UV=/path/to/uv" >&2; exit 1; }
 	@$(UV) $(COMPILE) --extra server --extra embedded --group build \
 		--output-file requirements/server.txt
-	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --group build --group dev \
+	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --extra ccxt \
+		--group build --group dev \
 		--constraint requirements/server.txt --output-file requirements/dev.txt
 	@$(UV) $(COMPILE) --extra server --constraint requirements/server.txt \
 		--output-file requirements/image.txt

@@ -11,7 +11,7 @@ from crypto_exchange.domain.batch import Batch, BatchKind
 from crypto_exchange.domain.intent import Stamp
 from crypto_exchange.domain.money import PRICE_SCALE, USD_SCALE, parse_units
 from crypto_exchange.domain.order import Order, OrderState
-from crypto_exchange.domain.policy import SECOND_US, Policy
+from crypto_exchange.domain.policy import SECOND_US, Policy, Pricing
 from crypto_exchange.domain.purchase import Fill, Filled, Purchase
 from crypto_exchange.domain.simulation import Simulation
 from crypto_exchange.domain.views import Book, OpenBatch
@@ -58,6 +58,7 @@ def an_order(
     direct: bool = False,
     age_us: int = 0,
     user_id: int = 1,
+    pricing: Pricing = Pricing.QUOTED,
 ) -> Order:
     """An order that waits; without a quantity, for what the total buys at the price."""
     bought = usd(total) * 10**12 // a_price(price) if quantity is None else coins(quantity)
@@ -69,6 +70,7 @@ def an_order(
         unit_price=a_price(price),
         total=usd(total),
         direct=direct,
+        pricing=pricing,
         state=OrderState.PENDING if direct else OrderState.AGGREGATED,
         created_at_us=NOW_US - age_us,
     )
@@ -93,12 +95,14 @@ def an_open_batch(
     asset: Asset | None = None,
     kind: BatchKind = BatchKind.AGGREGATED,
     live: bool = True,
+    pricing: Pricing = Pricing.QUOTED,
 ) -> OpenBatch:
     """A sealed batch with so much to buy; `used` and `surplus` are in the inventory row, too."""
     batch = Batch(
         key=KEY,
         asset="BTC",
         kind=kind,
+        pricing=pricing,
         live=live,
         used=coins(used),
         surplus=coins(surplus),
@@ -128,7 +132,7 @@ def a_purchase(quantity: str) -> Purchase:
         asset="BTC",
         scale=8,
         quantity=coins(quantity),
-        timestamp_ms=NOW.exchange_ms,
+        timestamp_ms=NOW.signed_ms,
         window_ms=5_000,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from _pytest.nodeid import NodeId
 from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.contracts")
@@ -12,6 +13,22 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, print_b
 settings.load_profile("repeatable")
 
 pytest_plugins = ["tests.servers", "tests.running"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep tests of one group together: pytest-xdist 3.8 writes the group where pytest 9.2 does not look."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        named = vars(item).get("_nodeid")
+        if named is not None:
+            item._id = NodeId.parse(named)
+        grouped = item.get_closest_marker("xdist_group") is not None
+        if grouped and "@" not in item.nodeid.rpartition("]")[2]:
+            raise pytest.UsageError(
+                f"expected the group in the name of {item.nodeid}, was not there"
+            )
 
 
 @pytest.fixture(scope="session")

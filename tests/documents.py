@@ -6,18 +6,21 @@ A part stands between the lines `<!-- NAME: written by make docs -->` and `<!-- 
 import argparse
 import enum
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from crypto_exchange.domain import errors
 from crypto_exchange.domain.batch import BATCH_TRANSITIONS, BatchState
 from crypto_exchange.domain.order import ORDER_TRANSITIONS, OrderState
-from crypto_exchange.domain.purchase import PURCHASE_TRANSITIONS, PurchaseState
+from crypto_exchange.domain.purchase import GIVEN_UP, PURCHASE_TRANSITIONS, PurchaseState
 from crypto_exchange.entrypoints.cli.main import _parser
 from crypto_exchange.entrypoints.http.app import list_operations
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 from crypto_exchange.settings import SETTINGS
+from tests.examples import EXAMPLES, tables
+from tests.fault_matrix import Moment, matrix, rows_of
 
 State = TypeVar("State", bound=enum.Enum)
 Trigger = TypeVar("Trigger", bound=enum.Enum)
@@ -29,6 +32,8 @@ DOCUMENTS = (
     "docs/configuration.md",
     "docs/commands.md",
     "docs/api.md",
+    "docs/settlement.md",
+    "docs/fault-matrix.md",
 )
 MOST_USED = (
     *("PORT", "DATA_DIR", "AGGREGATION_THRESHOLD", "MAX_WAIT", "ON_DEADLINE"),
@@ -109,11 +114,16 @@ def _argument(action: argparse.Action) -> str:
         return f"{{{','.join(action.choices)}}}"
     name = action.option_strings[-1] if action.option_strings else ""
     value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
-    return f"[{f'{name} {value}'.strip()}]" if name else value
+    given = f"{name} {value}".strip()
+    return given if action.required else f"[{given}]"
 
 
-def diagram(transitions: Mapping[tuple[State, Trigger], State], *starts: State) -> str:
-    """A Mermaid diagram of a transition table; what leads nowhere is final."""
+def diagram(
+    transitions: Mapping[tuple[State, Trigger], State],
+    *starts: State,
+    ends: Collection[State] = (),
+) -> str:
+    """A Mermaid diagram of a transition table; what leads nowhere is final, and so are some others."""
     arrows = [f"    [*] --> {state.value}" for state in starts]
     arrows += [
         f"    {before.value} --> {after.value}: {trigger.value}"
@@ -121,7 +131,9 @@ def diagram(transitions: Mapping[tuple[State, Trigger], State], *starts: State) 
     ]
     final = dict.fromkeys(after for after in transitions.values())
     open_states = {before for before, _ in transitions}
-    arrows += [f"    {state.value} --> [*]" for state in final if state not in open_states]
+    arrows += [
+        f"    {state.value} --> [*]" for state in final if state in ends or state not in open_states
+    ]
     return "\n".join(["```mermaid", "stateDiagram-v2", *arrows, "```"])
 
 
@@ -133,7 +145,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "codes": codes_table,
     "orders": lambda: diagram(ORDER_TRANSITIONS, OrderState.PENDING, OrderState.AGGREGATED),
     "batches": lambda: diagram(BATCH_TRANSITIONS, BatchState.SEALED),
-    "purchases": lambda: diagram(PURCHASE_TRANSITIONS, PurchaseState.SUBMITTING),
+    "purchases": lambda: diagram(PURCHASE_TRANSITIONS, PurchaseState.SUBMITTING, ends=GIVEN_UP),
+    **{f"example_{name}": partial(tables, name) for name in EXAMPLES},
+    "fault_matrix": matrix,
+    **{f"faults_{moment.name.lower()}": partial(rows_of, moment) for moment in Moment},
 }
 
 if __name__ == "__main__":

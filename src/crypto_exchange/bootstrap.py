@@ -8,15 +8,26 @@ functions that need it: the API and the worker do without.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import NamedTuple, get_type_hints
 from urllib.parse import quote
 
+import msgspec
 import punq
 
 from crypto_exchange.adapters.dramatiq import JobQueue
-from crypto_exchange.adapters.exchange import BinanceExchange
+from crypto_exchange.adapters.exchange import BinanceExchange, CcxtExchange, UnsupportedExchange
+from crypto_exchange.adapters.faults import (
+    CrashingBegin,
+    CrashingExchange,
+    CrashingQueue,
+    CrashingTally,
+    CrashPoints,
+    SkewedClock,
+)
 from crypto_exchange.adapters.postgres import (
     Database,
     PostgresBegin,
@@ -31,7 +42,7 @@ from crypto_exchange.adapters.system import SystemClock
 from crypto_exchange.domain import ports
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.settings import Settings
+from crypto_exchange.settings import InvalidSettingsError, Settings, SettingsError
 
 
 class Opened(NamedTuple):
@@ -39,7 +50,7 @@ class Opened(NamedTuple):
 
     context: Context
     database: Database
-    queue: JobQueue
+    queue: JobQueue | CrashingQueue
     wakeups: RedisTally
 
 
@@ -73,12 +84,14 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
         container = _container(settings, database, redis)
         container.register(ports.Exchange, instance=exchange)
         container.register(ports.PasswordHasher, instance=passwords)
-        yield Opened(
+        opened = Opened(
             context=build(container),
             database=database,
             queue=JobQueue(redis_url(settings)),
             wakeups=container.resolve(RedisTally),
         )
+        directory = settings.crash_points_dir
+        yield opened if directory is None else _crashing(opened, directory)
 
 
 def build(container: punq.Container) -> Context:
@@ -99,7 +112,20 @@ def policy(settings: Settings) -> Policy:
         inventory_cap=settings.inventory_cap,
         fee_in=settings.exchange_fee,
         window_ms=settings.exchange_window // 1_000,
+        pricing=settings.pricing.otherwise,
+        asset_pricing=tuple(settings.pricing.by_asset.items()),
+        take_along=settings.take_along,
     )
+
+
+def check_exchange(settings: Settings) -> None:
+    """See that the exchange can be used, before anything is started.
+
+    Raises:
+        InvalidSettingsError: ccxt does not know it, or it cannot do what we need.
+        ModuleNotFoundError: ccxt is not installed.
+    """
+    _exchange(settings)
 
 
 def postgres_dsn(settings: Settings) -> str:
@@ -163,7 +189,7 @@ async def dump_data(settings: Settings) -> AsyncIterator[bytes]:
 
 
 def _container(settings: Settings, database: Database, redis: RedisConnection) -> punq.Container:
-    clock = SystemClock()
+    clock = _clock(settings)
     rules = policy(settings)
     tally = RedisTally(redis, threshold=rules.threshold)
     tokens = JwtTokens(keys=[settings.jwt_secret_key or ""], now_us=clock.now_us)
@@ -181,7 +207,10 @@ def _container(settings: Settings, database: Database, redis: RedisConnection) -
     return container
 
 
-def _exchange(settings: Settings) -> BinanceExchange:
+def _exchange(settings: Settings) -> BinanceExchange | CcxtExchange:
+    kind, _, exchange_id = settings.exchange_id.partition(":")
+    if kind == "ccxt":
+        return _ccxt_exchange(settings, exchange_id)
     return BinanceExchange(
         url=settings.exchange_url or "",
         api_key=settings.exchange_api_key or "",
@@ -189,6 +218,44 @@ def _exchange(settings: Settings) -> BinanceExchange:
         quote=settings.exchange_quote,
         now_us=SystemClock().monotonic_us,
     )
+
+
+def _ccxt_exchange(settings: Settings, exchange_id: str) -> CcxtExchange:
+    """Loads ccxt, which takes a second. Raises InvalidSettingsError if that exchange will not do."""
+    credentials = {
+        "apiKey": settings.exchange_api_key or "",
+        "secret": settings.exchange_api_secret or "",
+        "password": settings.exchange_api_passphrase or "",
+    }
+    try:
+        return CcxtExchange(
+            exchange_id,
+            url=settings.exchange_url,
+            credentials={name: text for name, text in credentials.items() if text},
+            quote=settings.exchange_quote,
+            now_us=SystemClock().monotonic_us,
+        )
+    except UnsupportedExchange as error:
+        wrong = SettingsError("EXCHANGE_ID", error.expected, error.was)
+        raise InvalidSettingsError([wrong]) from None
+
+
+def _crashing(opened: Opened, directory: Path) -> Opened:
+    """The same with crash points, for a process that is to be tested by its deaths."""
+    points, context = CrashPoints(directory), opened.context
+    wrapped = msgspec.structs.replace(
+        context,
+        begin=CrashingBegin(context.begin, points),
+        exchange=CrashingExchange(context.exchange, points),
+        tally=CrashingTally(context.tally, points),
+    )
+    return opened._replace(context=wrapped, queue=CrashingQueue(opened.queue, points))
+
+
+def _clock(settings: Settings) -> ports.Clock:
+    if settings.clock_skew == 0:
+        return SystemClock()
+    return SkewedClock(SystemClock(), within_us=settings.clock_skew, seed=os.getpid())
 
 
 def _secret(text: str | None) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
-from crypto_exchange.domain import access, attempt, cashier
+from crypto_exchange.domain import access, attempt, cashier, halting
 from crypto_exchange.domain.change import Change, RequestKey, Transition
 from crypto_exchange.domain.errors import (
     Conflict,
@@ -19,7 +19,7 @@ from crypto_exchange.domain.errors import (
 from crypto_exchange.domain.money import CENT
 from crypto_exchange.domain.order import OrderState
 from crypto_exchange.domain.placement import cancel_order
-from crypto_exchange.domain.purchase import PurchaseTrigger, finish
+from crypto_exchange.domain.purchase import PurchaseTrigger, move
 from crypto_exchange.domain.settlement import settle
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.wallet import Wallet
@@ -116,9 +116,9 @@ class CommitContract(StoreContract):
         scene = await self.scene()
         purchase = (await scene.batch(await sealed(scene))).purchase
         assert purchase is not None
-        ended = finish(purchase, PurchaseTrigger.REJECT, code="no", message="why")
+        ended = move(purchase, PurchaseTrigger.REJECT, code="no", message="why")
         await scene.commit(Change(purchases=(Transition(purchase, ended),)))
-        filled = finish(purchase, PurchaseTrigger.FILL)
+        filled = move(purchase, PurchaseTrigger.FILL)
 
         await _conflicts_without_a_trace(scene, Change(purchases=(Transition(purchase, filled),)))
 
@@ -138,7 +138,7 @@ class CommitContract(StoreContract):
 
     async def test_a_stale_asset_is_a_conflict(self) -> None:
         scene = await self.scene()
-        change = cashier.halt(await scene.asset(), halted=True, at_us=scene.tick())
+        change = halting.halt(await scene.asset(), halted=True, at_us=scene.tick())
         await scene.commit(change)
 
         await _conflicts_without_a_trace(scene, change)

@@ -153,12 +153,39 @@ class ExchangeContract:
 
         assert rules == {symbol: venue.asset.rule, "NOSUCHCOIN": None}
 
-    async def test_balances_are_of_dollars_and_coins(self) -> None:
+    async def test_balances_are_of_dollars(self) -> None:
         venue = await self.make_exchange()
 
-        balances = await venue.exchange.list_balances()
+        balances = await venue.exchange.list_balances({"USD": 8})
 
         assert balances["USD"] > 0
+
+    async def test_balances_are_in_units_of_the_scales_rounded_down(self) -> None:
+        venue = await self.make_exchange()
+        fine = (await venue.exchange.list_balances({"USD": 8}))["USD"]
+
+        coarse = (await venue.exchange.list_balances({"USD": 0}))["USD"]
+        finer = (await venue.exchange.list_balances({"USD": 10}))["USD"]
+
+        assert coarse == fine // 10**8
+        assert finer // 100 == fine
+
+    async def test_what_came_after_its_window_is_found_late_and_nothing_else(self) -> None:
+        """The exchange took it at a time at which it should not have: the order is not in the span."""
+        venue = await self.make_exchange()
+        purchase = _purchase(venue)
+        outcome = await venue.exchange.submit(purchase)
+        long_ago = msgspec.structs.replace(purchase, timestamp_ms=purchase.timestamp_ms - 3_600_000)
+        later = msgspec.structs.replace(purchase, timestamp_ms=purchase.timestamp_ms + 3_600_000)
+
+        assert await venue.exchange.find_late(long_ago) == outcome
+        assert await venue.exchange.find_late(later) is None
+        assert await venue.exchange.find_late(_purchase(venue)) is None
+
+    async def test_orders_can_be_looked_up_for_longer_than_absence_takes_to_prove(self) -> None:
+        venue = await self.make_exchange()
+
+        assert venue.exchange.reach_ms() > 3_600_000
 
 
 def _purchase(venue: ExchangeUnderTest, quantity: int | None = None) -> Purchase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crypto_exchange.domain import access, attempt
+from crypto_exchange.domain import access, attempt, retrial
 from crypto_exchange.domain.batch import BatchKind, BatchState
 from crypto_exchange.domain.change import RequestKey, StoredRequest
 from crypto_exchange.domain.errors import NotFound, UnknownAsset
@@ -211,7 +211,7 @@ class LoadContract(StoreContract):
         await scene.commit(attempt.reject(first, no, policy=scene.policy, at_us=scene.tick()))
         rejected = await scene.batch(key)
         stamp = Stamp(at_us=scene.tick(), exchange_ms=7)
-        await scene.commit(attempt.retry(rejected, policy=scene.policy, stamp=stamp))
+        await scene.commit(retrial.retry(rejected, policy=scene.policy, stamp=stamp))
 
         second = await scene.batch(key)
 

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from crypto_exchange.domain import cashier
+from crypto_exchange.domain import halting
 from crypto_exchange.domain.asset import AssetStatus
 from crypto_exchange.domain.money import DOLLAR
 from tests.contracts.scene import PRICE, RULE, START_US, StoreContract
@@ -91,7 +91,7 @@ class MarketContract(StoreContract):
 
     async def test_an_operators_halt_does_not_take_a_newer_price_back(self) -> None:
         scene = await self.scene()
-        change = cashier.halt(await scene.asset(), halted=True, at_us=scene.tick())
+        change = halting.halt(await scene.asset(), halted=True, at_us=scene.tick())
         await scene.store.market.save_prices({"BTC": 3}, START_US + 1)
 
         await scene.commit(change)

@@ -6,18 +6,20 @@ from itertools import count
 
 import msgspec
 
-from crypto_exchange.domain import access, cashier
+from crypto_exchange.domain import access, attempt, cashier
 from crypto_exchange.domain.aggregation import seal_book
 from crypto_exchange.domain.asset import Asset, MarketRule
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, RequestKey
 from crypto_exchange.domain.ids import BatchKey, Symbol, UserId
 from crypto_exchange.domain.intent import Stamp
+from crypto_exchange.domain.late_fill import buy_late
 from crypto_exchange.domain.money import CENT, DOLLAR, value_of
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.placement import PlaceOrder, cancel_order, place_order
 from crypto_exchange.domain.policy import SECOND_US, Policy
 from crypto_exchange.domain.ports import Begin, Ids, Market, ReadModels
-from crypto_exchange.domain.purchase import Fill, Filled
+from crypto_exchange.domain.purchase import Absent, Fill, Filled, Purchase
 from crypto_exchange.domain.settlement import settle
 from crypto_exchange.domain.user import User
 from crypto_exchange.domain.views import Book, LedgerBalance, OpenBatch
@@ -113,12 +115,16 @@ class Scene:
 
     async def decide_seal(self, symbol: Symbol = "BTC") -> Change:
         """What sealing an asset's book now would write."""
-        stamp = Stamp(at_us=self.tick(), exchange_ms=self.at_us // 1_000)
-        keys = iter(self.store.ids.new_key, None)
-        book = await self.book(symbol)
-        change = seal_book(book, keys=keys, policy=self.policy, stamp=stamp)
+        change = await self.find_seal(symbol)
         assert change is not None
         return change
+
+    async def find_seal(self, symbol: Symbol = "BTC") -> Change | None:
+        """What sealing an asset's book now would write; None if nothing can be sealed."""
+        self.tick()
+        keys = iter(self.store.ids.new_key, None)
+        book = await self.book(symbol)
+        return seal_book(book, keys=keys, policy=self.policy, stamp=self.stamp())
 
     async def seal(self, symbol: Symbol = "BTC") -> BatchKey:
         """Seal an asset's book; returns the first batch."""
@@ -130,6 +136,24 @@ class Scene:
         """Settle a batch with one fill of a quantity (default: all) at the asset's price."""
         opened = await self.batch(key)
         await self.commit(settle(opened, fill(opened, quantity), at_us=self.tick()))
+
+    async def give_up(self, key: BatchKey) -> Purchase:
+        """End a batch's attempt as one that the exchange provably never got."""
+        opened, absent = await self.batch(key), Absent(answered_ms=self.at_us // 1_000)
+        change = attempt.give_up_absent(opened, absent, policy=self.policy, at_us=self.tick())
+        await self.commit(change)
+        return change.purchases[0].after
+
+    async def buy_late(self, purchase: Purchase, filled: Filled) -> Break:
+        """Buy what came of an attempt after it was given up; returns the break."""
+        key = self.store.ids.new_key()
+        change = buy_late(purchase, filled, key=key, at_us=self.tick())
+        await self.commit(change)
+        return change.new_breaks[0]
+
+    def stamp(self) -> Stamp:
+        """Now, on both clocks."""
+        return Stamp(at_us=self.at_us, exchange_ms=self.at_us // 1_000)
 
     async def wallet(self, user_id: UserId) -> Wallet:
         async with self.store.begin() as work:

@@ -16,7 +16,9 @@ from crypto_exchange.adapters.postgres import (
     PostgresReadModels,
     open_database,
 )
+from crypto_exchange.adapters.postgres.tables import metadata
 from crypto_exchange.domain.use_cases.context import Context
+from tests.contracts.books import Row
 from tests.contracts.scene import Scene, Store
 
 
@@ -50,3 +52,32 @@ def store_over(database: Database) -> Store:
         market=PostgresMarket(database),
         ids=PostgresIds(database),
     )
+
+
+class PostgresBooks:
+    """Implements `Books`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def rows(self, table: str) -> list[Row]:
+        keys = ", ".join(_key(table))
+        rows = await self._database.fetch(f"SELECT * FROM {table} ORDER BY {keys}")
+        return [dict(row) for row in rows]
+
+    async def change(self, table: str, row: Row, column: str, value: object) -> None:
+        sql = f"UPDATE {table} SET {column} = $1 WHERE {_found_by(table, 2)}"
+        await self._database.fetch(sql, value, *(row[name] for name in _key(table)))
+
+    async def drop(self, table: str, row: Row) -> None:
+        sql = f"DELETE FROM {table} WHERE {_found_by(table, 1)}"
+        await self._database.fetch(sql, *(row[name] for name in _key(table)))
+
+
+def _key(table: str) -> list[str]:
+    return [column.name for column in metadata.tables[table].primary_key]
+
+
+def _found_by(table: str, first: int) -> str:
+    terms = (f"{name} = ${number}" for number, name in enumerate(_key(table), start=first))
+    return " AND ".join(terms)

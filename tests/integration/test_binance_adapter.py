@@ -220,7 +220,7 @@ async def test_prices_rules_and_balances_are_in_our_units(paper: Paper) -> None:
     async with connected(url_of(paper)) as exchange:
         prices = await exchange.list_prices(["BTC", "ABAN", "btc", "NOSUCHCOIN", "BTC"])
         rules = await exchange.list_rules({"BTC": 5, "ABAN": 0, "NOSUCHCOIN": 8})
-        balances = await exchange.list_balances()
+        balances = await exchange.list_balances({})
         nothing = await exchange.list_prices([]), await exchange.list_rules({})
 
     assert prices == {"BTC": BTC_PRICE, "ABAN": ABAN.price}
@@ -433,7 +433,7 @@ async def test_whatever_else_comes_back_leaves_the_outcome_unknown_and_is_sent_o
             exchange.find(intent()),
             exchange.list_prices(["BTC"]),
             exchange.list_rules({"BTC": 8}),
-            exchange.list_balances(),
+            exchange.list_balances({}),
             exchange.sync_clock(),
         ):
             with pytest.raises(Unavailable):
@@ -526,9 +526,11 @@ FILLED = Filled(fills=(Fill(trade_id="9", quantity=21_000, cost=10_50000000, fee
 async def test_a_final_answer_is_an_outcome() -> None:
     purchase = intent()
     whole = http(order(purchase, fills=[FILL]))
+    twice = http(order(purchase, fills=[FILL, FILL]))
     nothing = http(order(purchase, fills=[], executedQty="0.0", status="EXPIRED"))
 
     assert await submitted(purchase, whole) == FILLED
+    assert await submitted(purchase, twice) == FILLED
     assert await submitted(purchase, nothing) == Filled(fills=())
 
 
@@ -546,7 +548,7 @@ async def test_a_final_answer_is_an_outcome() -> None:
         {"executedQty": 0.00021},
         {"fills": [FILL | {"price": 50000.0}]},
         {"fills": [FILL | {"qty": "1e-4"}]},
-        {"fills": [FILL, FILL]},
+        {"fills": [FILL, FILL | {"price": "49999"}]},
     ],
 )
 async def test_an_answer_that_is_not_final_or_not_about_this_order_leaves_it_unknown(
@@ -670,6 +672,59 @@ async def test_a_look_up_that_is_not_answered_well_proves_nothing(
         await looked_up(intent(), **answers)
 
 
+async def test_an_order_of_our_name_that_is_a_little_early_proves_nothing() -> None:
+    purchase = intent()
+
+    for early_ms in (1, 60_000):
+        early = http(order(purchase, time=purchase.timestamp_ms - early_ms))
+        with pytest.raises(Unavailable, match="not its intent's"):
+            await looked_up(purchase, order=early)
+    long_ago = order(purchase, time=purchase.timestamp_ms - 60_001)
+    assert isinstance((await looked_up(purchase, order=http(long_ago)))[0], Absent)
+
+
+async def test_an_order_of_our_name_that_is_late_is_absent_and_found_as_a_late_fill() -> None:
+    purchase = intent()
+    last_ms = purchase.window_end_ms + 30_000
+    late = http(order(purchase, time=last_ms + 1))
+
+    in_time = await looked_up(
+        purchase, order=http(order(purchase, time=last_ms)), myTrades=http([trade()])
+    )
+    absent, _ = await looked_up(purchase, order=late)
+
+    assert in_time[0] == FILLED
+    assert isinstance(absent, Absent)
+    script = scripted({"GET order": late, "GET myTrades": http([trade()])})
+    async with listening(script) as server, connected(server.url) as exchange:
+        assert await exchange.find_late(purchase) == FILLED
+
+
+async def test_of_a_symbol_that_is_no_longer_listed_nothing_is_known_to_have_come_late() -> None:
+    delisted = scripted({"GET order": error(-1121, "Invalid symbol.")})
+    busy = scripted({"GET order": error(-1003, "Too many requests queued.", 429)})
+
+    async with listening(delisted) as server, connected(server.url) as exchange:
+        assert await exchange.find_late(intent()) is None
+    async with listening(busy) as server, connected(server.url) as exchange:
+        with pytest.raises(Unavailable):
+            await exchange.find_late(intent())
+
+
+async def test_real_dollars_are_not_what_is_booked_as_dollars() -> None:
+    rows = [{"asset": name, "free": free, "locked": "0"} for name, free in BALANCES.items()]
+    account = http({"balances": rows, "commissionRates": {"taker": "0.001"}})
+
+    script = scripted({"GET account": account})
+    async with listening(script) as server, connected(server.url) as exchange:
+        balances = await exchange.list_balances({"BTC": 5})
+
+    assert balances == {"USD": 7_00000000, "BTC": 150_000}
+
+
+BALANCES = {"USD": "100.00", "USDT": "7.00", "BTC": "1.5"}
+
+
 async def test_an_order_whose_quantity_is_no_number_proves_nothing() -> None:
     purchase = intent()
 
@@ -778,8 +833,8 @@ async def test_a_signed_question_reads_the_exchanges_clock_first() -> None:
     script = scripted({"GET account": http(account), "GET time": http({"serverTime": 7})})
 
     async with listening(script) as server, connected(server.url, in_step=False) as exchange:
-        await exchange.list_balances()
-        await exchange.list_balances()
+        await exchange.list_balances({})
+        await exchange.list_balances({})
 
     assert server.calls() == ["GET time", "GET account", "GET account"]
 
@@ -804,8 +859,8 @@ async def test_a_question_outside_its_window_is_put_again_after_comparing_the_cl
 
     script = scripted({"GET account": answer, "GET time": http({"serverTime": ahead_ms})})
     async with listening(script) as server, connected(server.url) as exchange:
-        assert await exchange.list_balances() == {}
-        await exchange.list_balances()
+        assert await exchange.list_balances({}) == {}
+        await exchange.list_balances({})
 
     assert server.calls() == ["GET account", "GET time", "GET account", "GET account"]
 
@@ -832,11 +887,11 @@ async def test_neither_secret_nor_key_nor_signature_is_logged(
 
     async with connected(url_of(paper)) as exchange:
         await exchange.submit(purchase)
-        await exchange.list_balances()
+        await exchange.list_balances({})
         await exchange.find(purchase)
     async with connected(f"http://127.0.0.1:{free_port()}") as nowhere:
         with pytest.raises(Unavailable):
-            await nowhere.list_balances()
+            await nowhere.list_balances({})
 
     assert f"order {purchase.client_order_id}: the exchange answered -1013" in caplog.text
     assert "signature=***" in caplog.text

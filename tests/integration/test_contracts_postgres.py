@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from typing_extensions import override
 
 from crypto_exchange.adapters.postgres import Database
+from tests.contracts.audit import AuditContract
+from tests.contracts.books import Books
 from tests.contracts.market import IdsContract, MarketContract
 from tests.contracts.read_models import ReadModelsContract
+from tests.contracts.reconciliation import ReconciliationContract
 from tests.contracts.scene import Store
 from tests.contracts.unit_of_work import UnitOfWorkContract
-from tests.integration.postgres_store import opened_database, store_over
+from tests.integration.postgres_store import PostgresBooks, opened_database, store_over
 
 
 class _OverPostgres:
@@ -40,3 +44,13 @@ class TestMarket(_OverPostgres, MarketContract):
 
 class TestIds(_OverPostgres, IdsContract):
     pass
+
+
+class TestReconciliation(_OverPostgres, ReconciliationContract):
+    pass
+
+
+class TestAudit(_OverPostgres, AuditContract):
+    @override
+    def books(self) -> Books:
+        return PostgresBooks(self.database)

@@ -77,6 +77,8 @@ async def test_a_dump_has_every_row_and_no_secret(postgres_dsn: str) -> None:
     assert b"hash" not in b"".join(lines)
     (wallet,) = [row["row"] for row in rows if row["table"] == "wallets"]
     assert wallet == {"user_id": user_id, "balance": 50_001 * CENT, "version": 3}
+    (statement,) = [row["row"]["body"] for row in rows if row["table"] == "statements"]
+    assert (statement["asset"], len(statement["members"])) == ("BTC", 1)
     assert all(line.endswith(b"}\n") and line.count(b"\n") == 1 for line in lines)
 
 

@@ -12,16 +12,18 @@ from sqlalchemy import Numeric
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from crypto_exchange.adapters.embedded import EmbeddedPostgres, free_port
-from crypto_exchange.adapters.postgres import columns
+from crypto_exchange.adapters.postgres import PostgresBegin, columns, schema
 from crypto_exchange.adapters.postgres.ids import ORDER_BLOCK
 from crypto_exchange.adapters.postgres.schema import current_revision, head_revision, migrate
 from crypto_exchange.adapters.postgres.tables import metadata, order_ids
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
 from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import StoredRequest
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.order import Order
-from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.policy import Pricing
+from crypto_exchange.domain.purchase import Purchase, PurchaseState
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.wallet import Wallet
 from tests.integration.postgres_store import opened_database
@@ -58,6 +60,39 @@ async def test_the_migrations_make_what_the_tables_say(postgres_dsn: str, empty_
 
     assert [row for row in migrated if "alembic_version" not in "".join(row)] == wanted
     assert not {"trigger", "extension"} & {kind for kind, _, _ in wanted}
+
+
+OF_THE_FIRST = """
+INSERT INTO assets VALUES ('BTC', 1, 1, 0, 0, 0, 8, NULL, NULL, false, true, 0);
+INSERT INTO orders VALUES (1, 2, 'BTC', 3, 4, 5, true, 'completed', 6, NULL, 'key', 3, 5, 1);
+INSERT INTO batches VALUES ('key', 'BTC', 'direct', 'settled', 1, false, 0, 0, 0, 0, 6, 6, 1);
+INSERT INTO purchases VALUES ('key', 1, 'BTC', 8, 3, 6, 7, 'filled', NULL, NULL)"""
+
+
+async def test_what_was_written_before_a_migration_is_read_after_it(empty_dsn: str) -> None:
+    await asyncio.to_thread(migrate, empty_dsn, "0001")
+    run_sql(empty_dsn, OF_THE_FIRST)
+
+    await asyncio.to_thread(migrate, empty_dsn)
+
+    async with opened_database(empty_dsn) as database, PostgresBegin(database)() as work:
+        work.abandon()
+        order = await work.get_order(1, 2)
+        purchase = await work.get_purchase("key", 1)
+    assert (order.pricing, order.batch, order.charged) == (Pricing.QUOTED, "key", 5)
+    assert purchase.state is PurchaseState.FILLED
+    assert run_sql(empty_dsn, "SELECT pricing FROM batches") == "quoted"
+
+
+async def test_a_migration_can_be_taken_back(empty_dsn: str) -> None:
+    await asyncio.to_thread(migrate, empty_dsn, "0001")
+    first = await _catalog(empty_dsn)
+    await asyncio.to_thread(migrate, empty_dsn)
+
+    await asyncio.to_thread(lambda: schema._commands(empty_dsn).downgrade("0001"))
+
+    after = await _catalog(empty_dsn)
+    assert [row for row in after if "pg.dropped" not in row[1]] == first
 
 
 async def test_a_database_knows_the_migration_that_it_is_at(
@@ -108,6 +143,7 @@ def test_statements_and_tables_agree_on_columns(table: str) -> None:
         (Order, columns.ORDERS),
         (Batch, columns.BATCHES),
         (Purchase, columns.PURCHASES),
+        (Break, columns.BREAKS),
         (StoredRequest, columns.REQUESTS),
     ],
 )

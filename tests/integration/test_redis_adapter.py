@@ -49,6 +49,16 @@ def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     server.stop()
 
 
+@pytest.mark.parametrize("error", [ConnectionResetError(), RuntimeError("the handler is closed")])
+async def test_a_connection_that_is_lost_in_any_way_is_no_answer(
+    connect: Connect, valkey_url: str, error: Exception
+) -> None:
+    async def lost() -> int:
+        raise error
+
+    assert await connect(valkey_url).attempt(lost) is None
+
+
 @contextmanager
 def stopped(server: EmbeddedValkey) -> Iterator[None]:
     assert server.pid is not None

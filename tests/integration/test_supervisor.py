@@ -159,6 +159,21 @@ def test_the_pause_before_a_start_doubles(tmp_path: Path) -> None:
     assert [line.rpartition(" in ")[2] for line in witness.lines] == ["0.5 s", "1 s", "2 s"]
 
 
+def test_a_child_that_ran_for_a_while_is_started_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crypto_exchange.entrypoints.cli.supervisor._HEALTHY_S", 0.2)
+    witness = Witness()
+    program = Program(role="worker", argv=["sh", "-c", "sleep 0.6; exit 1"])
+
+    with supervisor(tmp_path, witness) as children:
+        children.start(Child(program))
+        while len(witness.lines) < 3:
+            children._watch()
+
+    assert [line.rpartition(" in ")[2] for line in witness.lines] == ["0.5 s"] * 3
+
+
 @pytest.mark.timeout(60)
 def test_a_child_that_refuses_its_settings_three_times_ends_everything(tmp_path: Path) -> None:
     witness = Witness()

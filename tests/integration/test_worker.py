@@ -24,6 +24,7 @@ from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, Red
 from crypto_exchange.adapters.system import SystemClock
 from crypto_exchange.domain import access
 from crypto_exchange.domain.asset import Asset, MarketRule
+from crypto_exchange.domain.breaks import BreakKind
 from crypto_exchange.domain.cashier import Deposit
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.money import DOLLAR
@@ -136,13 +137,18 @@ async def working(
     queue: Queue | None = None,
     wakeups: Wakeups | None = None,
     scan_interval_us: int = 100_000,
+    audit_interval_us: int | None = None,
 ) -> AsyncIterator[None]:
     """A worker in this process, stopped in order at the end."""
 
     @asynccontextmanager
     async def open_worker() -> AsyncIterator[WorkerParts]:
         yield WorkerParts(
-            context=context, queue=queue, wakeups=wakeups, scan_interval_us=scan_interval_us
+            context=context,
+            queue=queue,
+            wakeups=wakeups,
+            scan_interval_us=scan_interval_us,
+            audit_interval_us=audit_interval_us,
         )
 
     stop = asyncio.Event()
@@ -201,14 +207,14 @@ async def test_without_queue_and_wake_ups_the_scan_does_it_all(service: Service)
     async with working(service.context):
         await service.completed(placed)
 
-    assert len(service.exchange.received) == 4
+    assert len(service.exchange.received) == 3  # the first large one takes the small ones along
 
 
 async def test_orders_below_the_threshold_keep_waiting(service: Service) -> None:
     (waiting,) = await service.place(9)
 
     async with working(service.context):
-        await service.completed(await service.place(12))
+        await service.completed(await service.place(12, asset="ETH"))
 
     assert service.state.get_order(waiting.user_id, waiting.id).state is OrderState.AGGREGATED
 
@@ -485,6 +491,24 @@ async def test_prices_and_rules_come_back_after_the_exchange_was_away(service: S
         service.exchange.down = False
         await eventually(lambda: service.state.get_asset("BTC").price == 2 * PRICE)
         await eventually(lambda: not service.state.get_asset("ETH").trading)
+
+
+async def test_two_workers_that_audit_record_a_break_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("crypto_exchange.entrypoints.worker.watch._AGAIN_S", 0.01)
+    service.exchange.balances["BTC"] = 7  # which nobody has booked
+
+    async with (
+        working(service.context, audit_interval_us=10_000),
+        working(service.context, audit_interval_us=10_000),
+    ):
+        await eventually(lambda: bool(service.state.breaks))
+        await asyncio.sleep(0.1)
+
+    [record] = service.state.breaks.values()
+    assert (record.kind, record.subject, record.found) == (BreakKind.VENUE, "venue:BTC", 7)
+    assert caplog.text.count("the books have a break: venue venue:BTC: expected 0") == 1
 
 
 async def test_the_worker_starts_before_its_services(

@@ -32,18 +32,25 @@ from crypto_exchange.domain.purchase import Absent, Filled, Purchase, Rejected, 
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
 from tests.contracts.asset_cache import AssetCacheContract
+from tests.contracts.audit import AuditContract
+from tests.contracts.books import Books
 from tests.contracts.exchange import ExchangeContract, ExchangeUnderTest
 from tests.contracts.market import IdsContract, MarketContract
 from tests.contracts.read_models import ReadModelsContract
+from tests.contracts.reconciliation import ReconciliationContract
 from tests.contracts.scene import PRICE, RULE, Store
 from tests.contracts.tally import TallyContract, TallyUnderTest
 from tests.contracts.unit_of_work import UnitOfWorkContract
+from tests.unit.memory_books import MemoryBooks
 
 BTC = Asset(symbol="BTC", rule=RULE, price=PRICE, priced_at_us=0)
 
 
 async def memory_store() -> Store:
-    state = State()
+    return _store_over(State())
+
+
+def _store_over(state: State) -> Store:
     return Store(MemoryBegin(state), MemoryReadModels(state), MemoryMarket(state), MemoryIds(state))
 
 
@@ -57,6 +64,25 @@ class TestReadModels(ReadModelsContract):
     @override
     async def make_store(self) -> Store:
         return await memory_store()
+
+
+class TestReconciliation(ReconciliationContract):
+    @override
+    async def make_store(self) -> Store:
+        return await memory_store()
+
+
+class TestAudit(AuditContract):
+    state: State
+
+    @override
+    async def make_store(self) -> Store:
+        self.state = State()
+        return _store_over(self.state)
+
+    @override
+    def books(self) -> Books:
+        return MemoryBooks(self.state)
 
 
 class TestMarket(MarketContract):
@@ -158,7 +184,7 @@ async def test_a_memory_exchange_that_is_down_answers_nothing(
         exchange.find(purchase),
         exchange.list_prices([]),
         exchange.list_rules({}),
-        exchange.list_balances(),
+        exchange.list_balances({}),
     ):
         with pytest.raises(Unavailable):
             await call

@@ -47,7 +47,7 @@ def test_every_setting_call_and_code_is_documented() -> None:
 def test_every_command_says_what_it_does_and_has_an_example_that_calls_it(
     name: str, text: str, example: str
 ) -> None:
-    words = [word for word in name.split() if re.fullmatch("[a-z-]+", word)]
+    words = [word for word in name.split() if re.fullmatch("[a-z][a-z-]*", word)]
 
     assert text.endswith(".")
     assert f"crypto-exchange {' '.join(words)}" in example

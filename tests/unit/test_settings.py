@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from crypto_exchange.domain.policy import FeeIn, OnDeadline
+from crypto_exchange.domain.policy import FeeIn, OnDeadline, Pricing
 from crypto_exchange.settings import (
     SETTINGS,
     InvalidSettingsError,
     LotRule,
+    PricingRule,
     Rate,
     Settings,
 )
@@ -61,7 +62,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_embedded_mode() -> None:
 
 
 def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None:
-    assert len(SETTINGS) == 50
+    assert len(SETTINGS) == 55
     for name, setting in SETTINGS.items():
         assert setting.description, name
         if setting.default is not None:
@@ -79,7 +80,14 @@ def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None
         ("INVENTORY_CAP", "0", 0),
         ("ON_DEADLINE", "TOP_UP", OnDeadline.TOP_UP),
         ("EXCHANGE_FEE", "other", FeeIn.OTHER),
-        ("PRICING", "BTC=quoted,ETH=quoted", "quoted"),
+        ("PRICING", "average", PricingRule(Pricing.AVERAGE, {})),
+        (
+            "PRICING",
+            "BTC=average, ETH=quoted",
+            PricingRule(Pricing.QUOTED, {"BTC": Pricing.AVERAGE, "ETH": Pricing.QUOTED}),
+        ),
+        ("AUDIT_INTERVAL", "10s", 10 * 10**6),
+        ("AUDIT_INTERVAL", "off", None),
         ("TAKE_ALONG", "off", False),
         ("DEBUG", "1", True),
         ("LOGLEVEL", "WARNING", "warning"),
@@ -118,7 +126,9 @@ def test_a_setting_is_read_into_its_own_unit(name: str, text: str, value: object
         *(("SPREAD_BPS", text) for text in ("0.5", "10001")),
         ("ON_DEADLINE", "retry"),
         ("EXCHANGE_FEE", "usd"),
-        *(("PRICING", text) for text in ("BTC=average", "average", "BTC=fixed")),
+        *(("PRICING", text) for text in ("Average", "BTC=fixed", "btc=average", "BTC", "BTC=")),
+        *(("PRICING", text) for text in ("average,BTC=quoted", "BTC=average,BTC=quoted")),
+        *(("AUDIT_INTERVAL", text) for text in ("9s", "8d", "300", "Off")),
         ("TAKE_ALONG", "maybe"),
         ("LOGLEVEL", "loud"),
         ("HOST", "a b"),

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from crypto_exchange.domain.asset import find_buyable_price
 from crypto_exchange.domain.batch import Batch, BatchKind
 from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.events import AnyEvent
@@ -18,18 +17,18 @@ from crypto_exchange.domain.ids import BatchKey, OrderId
 from crypto_exchange.domain.intent import (
     Stamp,
     fail_orders,
+    find_price,
     find_purchase,
     first_look_us,
     intended,
     orders_failed,
-    passing_guard,
-    plan_members,
     reserve,
+    take_along,
 )
 from crypto_exchange.domain.ledger import Transfer
 from crypto_exchange.domain.order import Order, Reason, seal
-from crypto_exchange.domain.plan import Plan, exceeds_maximum, minimum_value, plan_purchase
-from crypto_exchange.domain.policy import OnDeadline, Policy
+from crypto_exchange.domain.plan import Plan, Terms, minimum_value
+from crypto_exchange.domain.policy import OnDeadline, Policy, Pricing
 from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.views import Book, Waiting
 
@@ -45,16 +44,20 @@ def seal_book(
 ) -> Change | None:
     """Seal what can be bought now and let go what must leave; None if there is nothing to do.
 
-    Direct orders go first, each alone, at most `policy.group_limit` of them; then the small ones.
-    Takes one batch key for every batch it seals.
+    Direct orders go first, at most `policy.group_limit` of them, each with the small ones that it takes
+    along; then the other small ones. Takes one batch key for every batch it seals.
     """
     sealing = _Sealing(book, keys, policy, stamp)
     price = _find_price(book, policy, stamp)
     if price is not None:
+        terms = {
+            pricing: Terms(pricing=pricing, asset=book.asset, price=price, policy=policy)
+            for pricing in Pricing
+        }
         for order in sealing.direct:
-            if len(sealing.batches) < policy.group_limit:
-                sealing.seal_direct(order, price)
-        sealing.seal_waiting(price)
+            sealing.seal_direct(order, terms[order.pricing])
+        for each in terms.values():
+            sealing.seal_waiting(each)
     sealing.expire()
     return sealing.change()
 
@@ -73,7 +76,7 @@ def _find_price(book: Book, policy: Policy, stamp: Stamp) -> int | None:
     """The price to seal at, or None: not now, or not before the back-off is over."""
     if book.inventory.retry_at_us > stamp.at_us:
         return None
-    return find_buyable_price(book.asset, policy, stamp.at_us)
+    return find_price(book.asset, policy, stamp)
 
 
 class _Sealing:
@@ -84,43 +87,45 @@ class _Sealing:
         self.inventory = book.inventory
         self.direct = self._candidates(book.direct)
         self.waiting = self._candidates(book.waiting)
-        self.overdue = any(order.is_overdue(policy, stamp.at_us) for order in self.waiting)
         self.orders: dict[OrderId, Transition[Order]] = {}
+        self.untried: set[OrderId] = set()
         self.batches: list[Batch] = []
         self.purchases: list[Purchase] = []
         self.transfers: list[Transfer] = []
         self.events: list[AnyEvent] = []
 
-    def seal_direct(self, order: Order, price: int) -> None:
-        """Buy a large order by itself, or let it leave at once if the price has moved."""
-        if not passing_guard([order], price, self.policy):
+    def seal_direct(self, order: Order, terms: Terms) -> None:
+        """Buy a large order and what it takes along, or let it leave at once if the price has moved;
+        those beyond the limit of a group come next time.
+        """
+        if len(self.batches) >= self.policy.group_limit:
+            self.untried.add(order.id)
+            return
+        if not terms.passing_guard([order]):
             self._fail([order], Reason.PRICE_MOVED)
             return
-        plan = plan_members(
-            [order],
-            asset=self.book.asset,
-            price=price,
-            inventory=self.inventory,
-            policy=self.policy,
-            kind=BatchKind.DIRECT,
-        )
+        members, plan = take_along(order, self._waiting(terms.pricing), terms, self.inventory)
         if plan.feasible:
-            self._seal([order], plan, price, BatchKind.DIRECT)
+            self._seal(members, plan, terms, BatchKind.DIRECT)
 
-    def seal_waiting(self, price: int) -> None:
+    def seal_waiting(self, terms: Terms) -> None:
         """Seal the small orders if together they are large enough, or one of them is overdue."""
-        passing = passing_guard(self.waiting, price, self.policy)
-        chosen = self._choose(passing, price)
+        waiting = self._waiting(terms.pricing)
+        passing = terms.passing_guard(waiting)
+        overdue = any(order.is_overdue(self.policy, self.stamp.at_us) for order in waiting)
+        chosen = self._choose(passing, terms, overdue=overdue)
         if chosen is None:
             return
         members, plan = chosen
-        self._seal(members, plan, price, BatchKind.AGGREGATED)
+        self._seal(members, plan, terms, BatchKind.AGGREGATED)
         stay = {order.id for order in passing}
-        self._fail([o for o in self.waiting if o.id not in stay], Reason.PRICE_MOVED)
+        self.untried.update(stay)
+        self._fail([o for o in waiting if o.id not in stay], Reason.PRICE_MOVED)
 
     def expire(self) -> None:
-        """Refund what was not sealed and has waited too long."""
-        left = [o for o in (*self.book.direct, *self.book.waiting) if o.id not in self.orders]
+        """Refund what has waited too long, was not sealed, and will not be tried next."""
+        decided = self.untried.union(self.orders)
+        left = [o for o in (*self.book.direct, *self.book.waiting) if o.id not in decided]
         overdue = [o for o in left if o.must_leave(self.policy, self.stamp.at_us)]
         self._fail(overdue, Reason.DEADLINE)
 
@@ -148,57 +153,57 @@ class _Sealing:
             return orders
         return [o for o in orders if not o.must_leave(self.policy, self.stamp.at_us)]
 
-    def _choose(self, passing: Sequence[Order], price: int) -> tuple[Sequence[Order], Plan] | None:
+    def _waiting(self, pricing: Pricing) -> Sequence[Order]:
+        """Small orders that nothing has been decided of yet."""
+        return [o for o in self.waiting if o.pricing is pricing and o.id not in self.orders]
+
+    def _choose(
+        self, passing: Sequence[Order], terms: Terms, *, overdue: bool
+    ) -> tuple[Sequence[Order], Plan] | None:
         """The oldest members that make a plan: at most the limit, or as few more as it takes.
 
         They end where what has to be bought would exceed the exchange's maximum.
         """
-        asset, quantity, total = self.book.asset, 0, 0
+        quantity, total = 0, 0
         members: list[Order] = []
         for order in passing:
-            if exceeds_maximum(quantity + order.quantity, asset, self.inventory, self.policy):
+            wider = quantity + order.quantity, total + order.total
+            if terms.exceeds_maximum(*wider, self.inventory):
                 if members:
                     break
                 continue  # too large by itself, by rules that came later: it holds up nobody
             members.append(order)
-            quantity, total = quantity + order.quantity, total + order.total
+            quantity, total = wider
             if len(members) >= self.policy.batch_limit and (
-                plan := self._find_plan(quantity, total, price)
+                plan := self._find_plan(quantity, total, terms, overdue=overdue)
             ):
                 return members, plan
         if 0 < len(members) < self.policy.batch_limit and (
-            plan := self._find_plan(quantity, total, price)
+            plan := self._find_plan(quantity, total, terms, overdue=overdue)
         ):
             return members, plan
         return None
 
-    def _find_plan(self, quantity: int, total: int, price: int) -> Plan | None:
+    def _find_plan(self, quantity: int, total: int, terms: Terms, *, overdue: bool) -> Plan | None:
         """The plan for members of so much together, if it may be carried out now."""
-        plan = plan_purchase(
-            quantity,
-            asset=self.book.asset,
-            price=price,
-            inventory=self.inventory,
-            policy=self.policy,
-            direct=False,
-        )
-        enough = total >= self.policy.threshold or self._may_go_below(plan, total)
+        plan = terms.plan_sum(quantity, total, self.inventory, direct=False)
+        below = overdue and self._may_go_below(plan, total)
+        enough = total >= self.policy.threshold or below
         return plan if enough and plan.feasible else None
 
     def _may_go_below(self, plan: Plan, total: int) -> bool:
         """The deadline's exception to the threshold (SPEC §2 "Deadline")."""
-        if not self.overdue:
-            return False
         reaches_minimum = total >= minimum_value(self.book.asset, self.policy)
         topped_up = self.policy.on_deadline is OnDeadline.TOP_UP
         return plan.buy == 0 or reaches_minimum or topped_up
 
-    def _seal(self, members: Sequence[Order], plan: Plan, price: int, kind: BatchKind) -> None:
+    def _seal(self, members: Sequence[Order], plan: Plan, terms: Terms, kind: BatchKind) -> None:
         """Bind members to a new batch, reserve, and write the intent."""
         batch = Batch(
             key=next(self.keys),
             asset=self.book.asset.symbol,
             kind=kind,
+            pricing=terms.pricing,
             used=plan.used,
             surplus=plan.surplus,
             due_at_us=first_look_us(plan, self.policy, self.stamp),
@@ -209,7 +214,7 @@ class _Sealing:
         self.purchases.extend(() if purchase is None else (purchase,))
         self.inventory = reserve(self.inventory, plan)
         self.orders.update({o.id: Transition(o, seal(o, batch.key)) for o in members})
-        self.events.append(intended(batch, plan, price, members, self.policy, self.stamp))
+        self.events.append(intended(batch, plan, terms.price, members, self.policy, self.stamp))
 
     def _fail(self, orders: Sequence[Order], reason: Reason) -> None:
         """Let orders leave with a full refund."""

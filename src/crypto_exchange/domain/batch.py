@@ -12,10 +12,14 @@ import msgspec
 
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, Symbol
+from crypto_exchange.domain.policy import Pricing
+
+NEVER_US = 2**62
+"""When something comes due that nobody waits for."""
 
 
 class BatchKind(enum.Enum):
-    """One large order, or many small ones."""
+    """One large order, which may take small ones along, or many small ones."""
 
     DIRECT = "direct"
     AGGREGATED = "aggregated"
@@ -46,7 +50,8 @@ BATCH_TRANSITIONS: dict[tuple[BatchState, BatchTrigger], BatchState] = {
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """`attempt` numbers the newest plan, `live` says that it has no outcome yet.
+    """All members have the same `pricing`. `attempt` numbers the newest plan, `live` says that it has
+    no outcome yet.
 
     `used` coins of the inventory are reserved for it, and it is expected to leave `surplus` more;
     both are 0 when it is not live. `counted` rejections used up tries. Nothing needs to look at the
@@ -56,6 +61,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     key: BatchKey
     asset: Symbol
     kind: BatchKind
+    pricing: Pricing = Pricing.QUOTED
     state: BatchState = BatchState.SEALED
     attempt: int = 1
     live: bool = True

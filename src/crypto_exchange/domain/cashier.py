@@ -8,10 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from crypto_exchange.domain.asset import Asset
-from crypto_exchange.domain.change import Change, RequestKey, Transition, store_request
+from crypto_exchange.domain.change import Change, RequestKey, store_request
 from crypto_exchange.domain.events import (
-    AssetHaltChanged,
     Deposited,
     HouseFunded,
     Withdrawn,
@@ -102,17 +100,6 @@ def fund(amounts: Mapping[str, int], *, at_us: int, request: RequestKey | None =
         transfers=tuple(_funding(currency, moved[currency], at_us) for currency in moved),
         events=tuple(HouseFunded(at_us=at_us, currency=c, amount=a) for c, a in moved.items()),
         request=store_request(HOUSE, request),
-    )
-
-
-def halt(asset: Asset, *, halted: bool, at_us: int) -> Change:
-    """Halt an asset by an operator's word, or take that word back."""
-    if asset.halted == halted:
-        return Change()
-    after = msgspec.structs.replace(asset, halted=halted, version=asset.version + 1)
-    return Change(
-        assets=(Transition(asset, after),),
-        events=(AssetHaltChanged(at_us=at_us, asset=asset.symbol, halted=halted),),
     )
 
 

@@ -14,11 +14,13 @@ import msgspec
 
 from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ids import Symbol, UserId
 from crypto_exchange.domain.ledger import USD, AccountKind, Transfer, balances
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.statement import Statement
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.wallet import Wallet
 
@@ -27,7 +29,7 @@ Row = TypeVar("Row")
 
 class Transition(msgspec.Struct, Generic[Row], frozen=True):
     """A row as it was loaded, and as it shall be. What of `before` is compared is the version
-    (for orders, batches, inventory, assets) or the state (purchases) or the generation and whether it
+    (for orders, batches, inventory, assets, breaks) or the state (purchases) or the generation and whether it
     is revoked (sessions). A transition of an asset leaves its price as it is.
     """
 
@@ -82,6 +84,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     new_purchases: tuple[Purchase, ...] = ()
     purchases: tuple[Transition[Purchase], ...] = ()
     fills: tuple[tuple[Purchase, Fill], ...] = ()
+    new_statements: tuple[Statement, ...] = ()
+    new_breaks: tuple[Break, ...] = ()
+    breaks: tuple[Transition[Break], ...] = ()
     inventory: Transition[Inventory] | None = None
     transfers: tuple[Transfer, ...] = ()
     events: tuple[AnyEvent, ...] = ()

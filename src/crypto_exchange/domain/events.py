@@ -48,6 +48,7 @@ class OrderPlaced(Event, frozen=True, kw_only=True, tag=True):
     total: int
     direct: bool
     state: str
+    pricing: str = "quoted"
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True, tag=True):
@@ -77,6 +78,66 @@ class PurchaseIntended(Event, frozen=True, kw_only=True, tag=True):
     timestamp_ms: int
     window_ms: int
     orders: tuple[tuple[UserId, OrderId], ...]
+
+
+class OrdersReturned(Event, frozen=True, kw_only=True, tag=True):
+    """Orders wait again that a large one had taken along."""
+
+    asset: Symbol
+    orders: tuple[tuple[UserId, OrderId], ...]
+
+
+class PurchaseLost(Event, frozen=True, kw_only=True, tag=True):
+    """The sender of an attempt got no answer, or never told of one."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+
+
+class PurchaseQuarantined(Event, frozen=True, kw_only=True, tag=True):
+    """An outcome has been unknown for too long: the asset is halted until an operator resolves it."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+
+
+class QuarantineResolved(Event, frozen=True, kw_only=True, tag=True):
+    """An operator said what became of an attempt, and why."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+    outcome: str
+    evidence: str
+
+
+class LateFillBought(Event, frozen=True, kw_only=True, tag=True):
+    """The exchange executed an attempt that had been given up: the house keeps the coins."""
+
+    batch: BatchKey
+    attempt: int
+    asset: Symbol
+    bought: int
+    cost: int
+
+
+class BreakOpened(Event, frozen=True, kw_only=True, tag=True):
+    """The books and what they should say differ; see `audit.py`."""
+
+    kind: str
+    subject: str
+    expected: int
+    found: int
+
+
+class BreakClosed(Event, frozen=True, kw_only=True, tag=True):
+    """An operator explained a break."""
+
+    kind: str
+    subject: str
+    evidence: str
 
 
 class PurchaseRejected(Event, frozen=True, kw_only=True, tag=True):
@@ -157,6 +218,13 @@ AnyEvent: TypeAlias = (
     | OrderCancelled
     | OrdersFailed
     | PurchaseIntended
+    | OrdersReturned
+    | PurchaseLost
+    | PurchaseQuarantined
+    | QuarantineResolved
+    | LateFillBought
+    | BreakOpened
+    | BreakClosed
     | PurchaseRejected
     | PurchaseNotPlaced
     | BatchSettled

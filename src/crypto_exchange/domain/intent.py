@@ -6,47 +6,63 @@ from collections.abc import Sequence
 
 import msgspec
 
-from crypto_exchange.domain.asset import Asset, Inventory, passes_guard
-from crypto_exchange.domain.batch import Batch, BatchKind
+from crypto_exchange.domain.asset import Asset, Inventory, find_buyable_price
+from crypto_exchange.domain.batch import Batch, revise
 from crypto_exchange.domain.change import Transition
-from crypto_exchange.domain.events import OrdersFailed, PurchaseIntended
+from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.events import BatchRefunded, OrdersFailed, PurchaseIntended
 from crypto_exchange.domain.ledger import Transfer, refund
 from crypto_exchange.domain.order import Order, Reason, fail
-from crypto_exchange.domain.plan import Plan, plan_purchase
-from crypto_exchange.domain.policy import Policy
+from crypto_exchange.domain.plan import Plan, Terms
+from crypto_exchange.domain.policy import SECOND_US, Policy, Pricing
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.views import OpenBatch
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
-    """The moment of a decision: ours in microseconds, the exchange's clock in milliseconds."""
+    """The moment of a decision: ours in microseconds, the exchange's clock in milliseconds.
+
+    While the exchange's clock is not known (None), nothing can be signed.
+    """
 
     at_us: int
-    exchange_ms: int
+    exchange_ms: int | None
+
+    @property
+    def signed_ms(self) -> int:
+        """When what is decided now is signed. Raises InvariantViolation if nothing can be."""
+        if self.exchange_ms is None:
+            raise InvariantViolation("nothing can be signed before the exchange's clock was read")
+        return self.exchange_ms
 
 
-def passing_guard(orders: Sequence[Order], price: int, policy: Policy) -> list[Order]:
-    """The orders that may still be bought at a fresh price."""
-    return [order for order in orders if passes_guard(order.unit_price, price, policy)]
+def find_price(asset: Asset, policy: Policy, stamp: Stamp) -> int | None:
+    """The fresh price of an asset that can be bought now, or None: then nothing is sealed or sent."""
+    return None if stamp.exchange_ms is None else find_buyable_price(asset, policy, stamp.at_us)
 
 
-def plan_members(
-    members: Sequence[Order],
-    *,
-    asset: Asset,
-    price: int,
-    inventory: Inventory,
-    policy: Policy,
-    kind: BatchKind,
-) -> Plan:
-    """Plan one purchase for several orders."""
-    return plan_purchase(
-        sum(order.quantity for order in members),
-        asset=asset,
-        price=price,
-        inventory=inventory,
-        policy=policy,
-        direct=kind is BatchKind.DIRECT,
-    )
+def take_along(
+    order: Order, waiting: Sequence[Order], terms: Terms, inventory: Inventory
+) -> tuple[list[Order], Plan]:
+    """A large order that may be bought, with the waiting ones that it takes along, and their plan.
+
+    SPEC §2 "Taking along": oldest first, at most the limit less one, of those that pass the guard each
+    that keeps the plan feasible; only with pricing `quoted`.
+    """
+    members, plan = [order], terms.plan([order], inventory, direct=True)
+    if not (plan.feasible and terms.policy.take_along and terms.pricing is Pricing.QUOTED):
+        return members, plan
+    quantity, total = order.quantity, order.total
+    for small in terms.passing_guard(waiting):
+        if len(members) >= terms.policy.batch_limit:
+            break
+        wider = terms.plan_sum(
+            quantity + small.quantity, total + small.total, inventory, direct=True
+        )
+        if wider.feasible:
+            members.append(small)
+            plan, quantity, total = wider, quantity + small.quantity, total + small.total
+    return members, plan
 
 
 def first_look_us(plan: Plan, policy: Policy, stamp: Stamp) -> int:
@@ -69,7 +85,7 @@ def find_purchase(
         asset=asset.symbol,
         scale=asset.scale,
         quantity=plan.buy,
-        timestamp_ms=stamp.exchange_ms,
+        timestamp_ms=stamp.signed_ms,
         window_ms=policy.window_ms,
     )
 
@@ -96,7 +112,7 @@ def intended(
         price=price,
         quantity=plan.buy,
         used=plan.used,
-        timestamp_ms=stamp.exchange_ms,
+        timestamp_ms=stamp.signed_ms,
         window_ms=policy.window_ms,
         orders=idents(members),
     )
@@ -119,3 +135,34 @@ def fail_orders(
 def orders_failed(symbol: str, orders: Sequence[Order], reason: Reason, at_us: int) -> OrdersFailed:
     """Tell of orders that left without a purchase."""
     return OrdersFailed(at_us=at_us, asset=symbol, reason=reason.value, orders=idents(orders))
+
+
+def batch_refunded(
+    batch: Batch, orders: Sequence[Order], reason: Reason, at_us: int
+) -> BatchRefunded:
+    """Tell of a batch that ended with all of its orders refunded."""
+    return BatchRefunded(
+        at_us=at_us,
+        batch=batch.key,
+        asset=batch.asset,
+        reason=reason.value,
+        orders=idents(orders),
+    )
+
+
+def wait_on(batch: Batch, policy: Policy, at_us: int) -> Batch:
+    """Look at it again after a back-off of at most 10 s."""
+    checks = batch.checks + 1
+    due_at_us = at_us + min(policy.backoff_us(checks), 10 * SECOND_US)
+    return revise(batch, checks=checks, due_at_us=due_at_us)
+
+
+def live_purchase(opened: OpenBatch) -> Purchase:
+    """The attempt whose outcome a batch waits for.
+
+    Raises:
+        InvariantViolation: there is none.
+    """
+    if opened.purchase is None or not opened.batch.live:
+        raise InvariantViolation(f"batch {opened.batch.key} has no live purchase to end")
+    return opened.purchase

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -117,6 +117,21 @@ def refund(user_id: UserId, order_id: OrderId, amount: int, *, at_us: int) -> Tr
         at_us=at_us,
         order_id=order_id,
     )
+
+
+def transfer(
+    kind: TransferKind,
+    debit: Account,
+    credit: Account,
+    amount: int,
+    at_us: int,
+    order_id: OrderId | None = None,
+) -> Iterator[Transfer]:
+    """One transfer, or none of an amount of 0."""
+    if amount:
+        yield Transfer(
+            kind=kind, debit=debit, credit=credit, amount=amount, at_us=at_us, order_id=order_id
+        )
 
 
 def balances(transfers: Iterable[Transfer]) -> dict[Account, int]:

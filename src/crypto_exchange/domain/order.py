@@ -13,7 +13,7 @@ import msgspec
 
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
-from crypto_exchange.domain.policy import OnDeadline, Policy
+from crypto_exchange.domain.policy import OnDeadline, Policy, Pricing
 
 
 class OrderState(enum.Enum):
@@ -64,7 +64,8 @@ FINAL_STATES = frozenset(OrderState) - {state for state, _ in ORDER_TRANSITIONS}
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """`quantity` and `filled` in the asset's units, `unit_price` in 10⁻¹² dollars without the spread.
 
-    `total` is what the wallet was debited (10⁻⁸ dollars, whole cents), `charged` what of it was spent
+    With pricing `average`, `quantity` is an estimate, which `filled` may exceed. `total` is what the
+    wallet was debited (10⁻⁸ dollars, whole cents), `charged` what of it was spent
     when the order ended. `batch` names the live batch of a pending order.
     """
 
@@ -75,6 +76,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     unit_price: int
     total: int
     direct: bool
+    pricing: Pricing = Pricing.QUOTED
     state: OrderState
     created_at_us: int
     reason: Reason | None = None
@@ -121,11 +123,10 @@ def release(order: Order) -> Order:
     return _moved(order, OrderTrigger.RETURN, batch=None)
 
 
-def deliver(order: Order, filled: int, charged: int) -> Order:
+def deliver(order: Order, filled: int, charged: int, *, whole: bool) -> Order:
     """End a pending order with what it got and what that cost; nothing got is a failure."""
     if filled == 0:
         return fail(order, Reason.UNFILLED)
-    whole = filled >= order.quantity
     trigger = OrderTrigger.DELIVER if whole else OrderTrigger.DELIVER_PART
     return _moved(order, trigger, filled=filled, charged=charged)
 

@@ -32,8 +32,8 @@ from crypto_exchange.domain.money import (
     total_for,
 )
 from crypto_exchange.domain.order import Order, OrderState, cancel
-from crypto_exchange.domain.plan import plan_purchase
-from crypto_exchange.domain.policy import Policy
+from crypto_exchange.domain.plan import Terms
+from crypto_exchange.domain.policy import Policy, Pricing
 from crypto_exchange.domain.wallet import Wallet, require_funds
 
 LARGEST_QUANTITY = 10**9
@@ -69,9 +69,11 @@ def place_order(
     wanted = _require_amount(command, asset)
     require_active(asset)
     price = fresh_price(asset, policy, at_us)
-    quantity, total = _quote(command, wanted, asset, price, policy)
+    pricing = policy.pricing_of(asset.symbol)
+    terms = Terms(pricing=pricing, asset=asset, price=price, policy=policy)
+    quantity, total = _quote(command, wanted, terms)
     require_funds(wallet, total)
-    direct = total >= policy.threshold and _feasible_alone(quantity, asset, price, policy)
+    direct = total >= policy.threshold and _feasible_alone(quantity, total, terms)
     order = Order(
         user_id=command.user_id,
         id=order_id,
@@ -80,6 +82,7 @@ def place_order(
         unit_price=price,
         total=total,
         direct=direct,
+        pricing=pricing,
         state=OrderState.PENDING if direct else OrderState.AGGREGATED,
         created_at_us=at_us,
     )
@@ -134,14 +137,17 @@ def _require_quantity(amount: int, asset: Asset) -> int:
     return quantity
 
 
-def _quote(
-    command: PlaceOrder, wanted: int, asset: Asset, price: int, policy: Policy
-) -> tuple[int, int]:
-    """Quantity and total (SPEC §2 "Quote"), within what the exchange takes."""
+def _quote(command: PlaceOrder, wanted: int, terms: Terms) -> tuple[int, int]:
+    """Quantity and total (SPEC §2 "Quote"), within what the exchange takes.
+
+    With pricing `average` there is no spread.
+    """
+    asset, price = terms.asset, terms.price
+    spread_bps = terms.policy.spread_bps if terms.pricing is Pricing.QUOTED else 0
     if command.spend is None:
-        quantity, total = wanted, total_for(wanted, price, asset.scale, policy.spread_bps)
+        quantity, total = wanted, total_for(wanted, price, asset.scale, spread_bps)
     else:
-        total, quantity = wanted, quantity_for(wanted, price, asset.scale, policy.spread_bps)
+        total, quantity = wanted, quantity_for(wanted, price, asset.scale, spread_bps)
     if quantity == 0 or total == 0:
         smallest = f"{format_units(1, asset.scale)} {asset.symbol}"
         raise AmountTooSmall("spend", smallest, format_units(wanted, USD_SCALE, 2))
@@ -152,13 +158,10 @@ def _quote(
     return quantity, total
 
 
-def _feasible_alone(quantity: int, asset: Asset, price: int, policy: Policy) -> bool:
+def _feasible_alone(quantity: int, total: int, terms: Terms) -> bool:
     """Routing asks whether it could be bought with inventory and purchases under way taken as 0."""
-    nothing = Inventory(asset=asset.symbol)
-    plan = plan_purchase(
-        quantity, asset=asset, price=price, inventory=nothing, policy=policy, direct=True
-    )
-    return plan.feasible
+    nothing = Inventory(asset=terms.asset.symbol)
+    return terms.plan_sum(quantity, total, nothing, direct=True).feasible
 
 
 def _debit(order: Order) -> Transfer:
@@ -183,4 +186,5 @@ def _placed(order: Order) -> OrderPlaced:
         total=order.total,
         direct=order.direct,
         state=order.state.value,
+        pricing=order.pricing.value,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from crypto_exchange.domain.asset import Asset, Inventory
+from crypto_exchange.domain.asset import Asset, Inventory, passes_guard
 from crypto_exchange.domain.money import (
     BPS,
     PPM,
@@ -14,7 +16,8 @@ from crypto_exchange.domain.money import (
     pow10,
     quantity_worth,
 )
-from crypto_exchange.domain.policy import FeeIn, Policy
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.policy import FeeIn, Policy, Pricing
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -24,6 +27,47 @@ class Plan(msgspec.Struct, frozen=True):
     used: int
     surplus: int
     feasible: bool
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What all plans of one look at an asset share: `price` is fresh, and the asset active."""
+
+    pricing: Pricing
+    asset: Asset
+    price: int
+    policy: Policy
+
+    def plan(self, members: Sequence[Order], inventory: Inventory, *, direct: bool) -> Plan:
+        """Plan one purchase for several orders."""
+        quantity = sum(order.quantity for order in members)
+        return self.plan_sum(
+            quantity, sum(order.total for order in members), inventory, direct=direct
+        )
+
+    def plan_sum(self, quantity: int, total: int, inventory: Inventory, *, direct: bool) -> Plan:
+        """Plan one purchase for orders that together are of so much (units, 10⁻⁸ dollars)."""
+        asset, price, policy = self.asset, self.price, self.policy
+        if self.pricing is Pricing.AVERAGE:
+            return plan_average(total, asset=asset, price=price, policy=policy)
+        return plan_purchase(
+            quantity, asset=asset, price=price, inventory=inventory, policy=policy, direct=direct
+        )
+
+    def exceeds_maximum(self, quantity: int, total: int, inventory: Inventory) -> bool:
+        """Whether what has to be bought for so much is more than the exchange takes at once."""
+        maximum = self.asset.rule.max_quantity
+        if not maximum:
+            return False
+        if self.pricing is Pricing.AVERAGE:
+            return self.plan_sum(quantity, total, inventory, direct=False).buy > maximum
+        need = quantity - inventory.free
+        return need > 0 and _gross(need, self.asset, self.policy) > maximum
+
+    def passing_guard(self, orders: Sequence[Order]) -> list[Order]:
+        """The orders that may still be bought at the price; with pricing `average` all of them."""
+        if self.pricing is Pricing.AVERAGE:
+            return list(orders)
+        return [o for o in orders if passes_guard(o.unit_price, self.price, self.policy)]
 
 
 def plan_purchase(
@@ -54,10 +98,18 @@ def plan_purchase(
     return Plan(buy, used, surplus, feasible=fits and afterwards * price <= limit)
 
 
-def exceeds_maximum(quantity: int, asset: Asset, inventory: Inventory, policy: Policy) -> bool:
-    """Whether what has to be bought for so much is more than the exchange takes at once."""
-    need, maximum = quantity - inventory.free, asset.rule.max_quantity
-    return need > 0 and 0 < maximum < _gross(need, asset, policy)
+def plan_average(total: int, *, asset: Asset, price: int, policy: Policy) -> Plan:
+    """Plan for members with pricing `average` whose totals (10⁻⁸ dollars) are a cap together.
+
+    SPEC §2 "pricing average": `floor to lot(total ÷ (price × (1 + tolerance + quote fee rate)))`;
+    feasible if worth the exchange's minimum plus the reserve, and within its maximum.
+    """
+    fee_ppm = asset.rule.fee_ppm if policy.fee_in is FeeIn.QUOTE else 0
+    rate_ppm = PPM + policy.price_tolerance_bps * (PPM // BPS) + fee_ppm
+    units = total * pow10(asset.scale + PRICE_SCALE - USD_SCALE) * PPM // (price * rate_ppm)
+    buy = units // asset.rule.lot_step * asset.rule.lot_step
+    fits = not asset.rule.max_quantity or buy <= asset.rule.max_quantity
+    return Plan(buy, 0, 0, feasible=fits and buy >= smallest_purchase(asset, price, policy))
 
 
 def smallest_purchase(asset: Asset, price: int, policy: Policy) -> int:

@@ -6,6 +6,7 @@ import enum
 
 import msgspec
 
+from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.money import DOLLAR
 
 SECOND_US = 1_000_000
@@ -29,12 +30,20 @@ class FeeIn(enum.Enum):
     OTHER = "other"
 
 
+class Pricing(enum.Enum):
+    """What members of a batch pay: their quotes, or their share of what the batch cost."""
+
+    QUOTED = "quoted"
+    AVERAGE = "average"
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Amounts in 10⁻⁸ dollars, times in microseconds, rates in basis points.
 
     `threshold` is where an order or a batch is large enough to buy; `minimum_reserve_bps` is how much
     of the exchange's minimum a purchase must be worth (10 500 = 5 % more), so that a price that moves
-    on its way does not get it refused.
+    on its way does not get it refused. `pricing` holds for assets that `asset_pricing` does not name.
+    An outcome unknown for `quarantine_us` is an operator's business.
     """
 
     threshold: int = 10 * DOLLAR
@@ -51,6 +60,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     group_limit: int = 20
     max_counted_attempts: int = 3
     absence_margin_ms: int = 30_000
+    quarantine_us: int = 24 * 3600 * SECOND_US
+    pricing: Pricing = Pricing.QUOTED
+    asset_pricing: tuple[tuple[Symbol, Pricing], ...] = ()
+    take_along: bool = True
+
+    def pricing_of(self, asset: Symbol) -> Pricing:
+        """How new orders of an asset are priced."""
+        return dict(self.asset_pricing).get(asset, self.pricing)
 
     def backoff_us(self, failures: int) -> int:
         """How long to wait after so many failures in a row: 1 s, 2 s, 4 s … at most 60 s."""

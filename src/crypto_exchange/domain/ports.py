@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from crypto_exchange.domain.asset import Asset, MarketRule
+from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.change import Change, StoredRequest
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
-from crypto_exchange.domain.purchase import Finding, Outcome, Purchase
+from crypto_exchange.domain.purchase import Filled, Finding, Outcome, Purchase
 from crypto_exchange.domain.user import (
     AccessClaims,
     RefreshClaims,
@@ -28,8 +29,10 @@ from crypto_exchange.domain.views import (
     Due,
     HoldingView,
     LedgerBalance,
+    Mirror,
     OpenBatch,
     OrderView,
+    StatementView,
     TransactionView,
 )
 from crypto_exchange.domain.wallet import Wallet
@@ -94,6 +97,12 @@ class UnitOfWork(Protocol):
     async def get_batch(self, key: BatchKey) -> OpenBatch:
         """A batch with its newest purchase and open members. Raises `NotFound`."""
 
+    async def get_purchase(self, key: BatchKey, attempt: int) -> Purchase:
+        """One attempt of a batch, also of one that has ended. Raises `NotFound`."""
+
+    async def get_break(self, key: str) -> Break:
+        """A break record. Raises `NotFound`."""
+
     async def find_user(self, username: str) -> User | None:
         """A user by name, without case."""
 
@@ -147,6 +156,28 @@ class ReadModels(Protocol):
     async def find_due(self, at_us: int) -> Due:
         """Assets with waiting orders, and the keys of open batches to look at by now (at most 200)."""
 
+    async def get_statement(self, user_id: UserId, order_id: OrderId) -> StatementView:
+        """The statement that a user's own order was settled by. Raises `NotFound`."""
+
+    async def list_quarantined(self) -> tuple[Purchase, ...]:
+        """Attempts in quarantine, oldest first."""
+
+    async def list_given_up(self, since_ms: int) -> tuple[Purchase, ...]:
+        """Attempts that ended without a fill, signed at or after a time (the exchange's clock): those
+        proven absent before those rejected, each newest first, at most 200.
+        """
+
+    async def list_breaks(self) -> tuple[Break, ...]:
+        """Open breaks, oldest first."""
+
+    async def list_differences(self) -> tuple[Difference, ...]:
+        """Where the books contradict themselves (all kinds but `venue` and `late_fill`), from one
+        snapshot if the database has them.
+        """
+
+    async def get_mirror(self) -> Mirror:
+        """What should be kept at the exchange, from one snapshot."""
+
 
 class Market(Protocol):
     """What is known of the exchange's market, as the service keeps it."""
@@ -194,8 +225,10 @@ class Exchange(Protocol):
     async def list_rules(self, scales: Mapping[Symbol, int]) -> Mapping[Symbol, MarketRule | None]:
         """Market rules in units of the given scales; None for what does not trade now."""
 
-    async def list_balances(self) -> Mapping[str, int]:
-        """What is kept there: USD in 10⁻⁸ dollars, any other currency in 10⁻⁸ coins."""
+    async def list_balances(self, scales: Mapping[str, int]) -> Mapping[str, int]:
+        """What is kept there, rounded down: currencies of `scales` in units of so many digits, any
+        other in 10⁻⁸ (dollars, coins). A currency of which there is none may be left out.
+        """
 
     def now_ms(self) -> int:
         """The exchange's clock in milliseconds, not ahead of it, as last compared with ours.
@@ -211,7 +244,18 @@ class Exchange(Protocol):
         """
 
     async def find(self, purchase: Purchase) -> Finding:
-        """Look a purchase up by order and by trades; never changes anything there."""
+        """Look a purchase up by order and by trades; never changes anything there.
+
+        An exchange whose requests do not expire never says `Absent`: it may come at any time.
+        """
+
+    async def find_late(self, purchase: Purchase) -> Filled | None:
+        """What a purchase that was given up was executed with after all, at whatever time; None if
+        nothing of it is known, or it has not ended.
+        """
+
+    def reach_ms(self) -> int:
+        """For how long after its timestamp a purchase can surely be looked up."""
 
 
 class PasswordHasher(Protocol):

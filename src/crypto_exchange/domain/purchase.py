@@ -17,27 +17,57 @@ from crypto_exchange.domain.ids import BatchKey, Symbol, client_order_id
 
 
 class PurchaseState(enum.Enum):
-    """Where an attempt stands."""
+    """Where an attempt stands. `unknown`: its sender got no answer, or never reported one."""
 
     SUBMITTING = "submitting"
+    UNKNOWN = "unknown"
     FILLED = "filled"
+    PARTIALLY_FILLED = "partially_filled"
     REJECTED = "rejected"
     NOT_PLACED = "not_placed"
+    QUARANTINED = "quarantined"
+    LATE = "late"
 
 
 class PurchaseTrigger(enum.Enum):
     """What can become of an attempt."""
 
+    LOSE = "lose"
     FILL = "fill"
+    FILL_PART = "fill_part"
     REJECT = "reject"
     PROVE_ABSENT = "prove_absent"
+    QUARANTINE = "quarantine"
+    FILL_LATE = "fill_late"
+
+
+def _ends(*states: PurchaseState) -> dict[tuple[PurchaseState, PurchaseTrigger], PurchaseState]:
+    return {
+        (state, trigger): end
+        for state in states
+        for trigger, end in (
+            (PurchaseTrigger.FILL, PurchaseState.FILLED),
+            (PurchaseTrigger.FILL_PART, PurchaseState.PARTIALLY_FILLED),
+            (PurchaseTrigger.REJECT, PurchaseState.REJECTED),
+        )
+    }
 
 
 PURCHASE_TRANSITIONS: dict[tuple[PurchaseState, PurchaseTrigger], PurchaseState] = {
-    (PurchaseState.SUBMITTING, PurchaseTrigger.FILL): PurchaseState.FILLED,
-    (PurchaseState.SUBMITTING, PurchaseTrigger.REJECT): PurchaseState.REJECTED,
-    (PurchaseState.SUBMITTING, PurchaseTrigger.PROVE_ABSENT): PurchaseState.NOT_PLACED,
+    **_ends(PurchaseState.SUBMITTING, PurchaseState.UNKNOWN, PurchaseState.QUARANTINED),
+    (PurchaseState.SUBMITTING, PurchaseTrigger.LOSE): PurchaseState.UNKNOWN,
+    (PurchaseState.UNKNOWN, PurchaseTrigger.PROVE_ABSENT): PurchaseState.NOT_PLACED,
+    (PurchaseState.UNKNOWN, PurchaseTrigger.QUARANTINE): PurchaseState.QUARANTINED,
+    # Out of quarantine only by an operator's word.
+    (PurchaseState.QUARANTINED, PurchaseTrigger.PROVE_ABSENT): PurchaseState.NOT_PLACED,
+    # An exchange that breaks its promise: the house buys what comes after all.
+    (PurchaseState.NOT_PLACED, PurchaseTrigger.FILL_LATE): PurchaseState.LATE,
+    (PurchaseState.REJECTED, PurchaseTrigger.FILL_LATE): PurchaseState.LATE,
 }
+IN_FLIGHT = frozenset({PurchaseState.SUBMITTING, PurchaseState.UNKNOWN, PurchaseState.QUARANTINED})
+"""Whether the exchange has the order, or had it, is not known."""
+GIVEN_UP = frozenset({PurchaseState.NOT_PLACED, PurchaseState.REJECTED})
+"""Ended without a fill: nothing of it should ever come."""
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,9 +114,22 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filled(msgspec.Struct, frozen=True, kw_only=True):
-    """The exchange's final word on an order it accepted; no fills is a fill of 0."""
+    """The exchange's final word on an order it accepted; no fills is a fill of 0.
+
+    A trade that is listed twice counts once.
+    """
 
     fills: tuple[Fill, ...]
+
+    def __post_init__(self) -> None:
+        once = {fill.trade_id: fill for fill in self.fills}
+        if len(once) != len(self.fills):
+            msgspec.structs.force_setattr(self, "fills", tuple(once.values()))
+
+    @property
+    def quantity(self) -> int:
+        """What was bought, in the asset's units, before a fee in coin."""
+        return sum(fill.quantity for fill in self.fills)
 
 
 class RejectionKind(enum.Enum):
@@ -122,11 +165,24 @@ Outcome: TypeAlias = Filled | Rejected
 Finding: TypeAlias = Filled | Rejected | Absent | Working
 
 
-def finish(purchase: Purchase, trigger: PurchaseTrigger, **changes: object) -> Purchase:
-    """End an attempt.
+def fill(purchase: Purchase, filled: Filled) -> Purchase:
+    """End an attempt with what the exchange delivered, wholly or in part."""
+    whole = filled.quantity >= purchase.quantity
+    return move(purchase, PurchaseTrigger.FILL if whole else PurchaseTrigger.FILL_PART)
+
+
+def lose(purchase: Purchase) -> Purchase:
+    """Note that nobody knows what became of an attempt, if that is news."""
+    if purchase.state is not PurchaseState.SUBMITTING:
+        return purchase
+    return move(purchase, PurchaseTrigger.LOSE)
+
+
+def move(purchase: Purchase, trigger: PurchaseTrigger, **changes: object) -> Purchase:
+    """Take an attempt to its next state.
 
     Raises:
-        InvariantViolation: it has ended before.
+        InvariantViolation: this cannot happen to an attempt in this state.
     """
     state = PURCHASE_TRANSITIONS.get((purchase.state, trigger))
     if state is None:

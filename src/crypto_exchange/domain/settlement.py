@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from crypto_exchange.domain.allocation import allocate, tie_key
+from crypto_exchange.domain.allocation import Share, share
 from crypto_exchange.domain.asset import Inventory
 from crypto_exchange.domain.batch import BatchTrigger, close
+from crypto_exchange.domain.booking import Buyer, book_fill
 from crypto_exchange.domain.change import Change, Transition
-from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.events import BatchSettled, OrderOutcome
 from crypto_exchange.domain.ids import BatchKey
 from crypto_exchange.domain.ledger import (
     USD,
-    Account,
     AccountKind,
     Transfer,
     TransferKind,
@@ -23,107 +22,79 @@ from crypto_exchange.domain.ledger import (
     house_account,
     refund,
     suspense_account,
+    transfer,
     user_account,
 )
-from crypto_exchange.domain.money import CENT, ceil_div
 from crypto_exchange.domain.order import Order, deliver
-from crypto_exchange.domain.purchase import Fill, Filled, Purchase, PurchaseTrigger, finish
+from crypto_exchange.domain.purchase import Fill, Filled, Purchase, fill
+from crypto_exchange.domain.statement import Statement, member
 from crypto_exchange.domain.views import OpenBatch
 
 _NOTHING = Filled(fills=())
 
 
-class _Share(msgspec.Struct, frozen=True):
-    """One member's part: coins in units, dollars in 10⁻⁸."""
-
-    order: Order
-    filled: int
-    charged: int
-
-
 def settle(opened: OpenBatch, filled: Filled | None, *, at_us: int) -> Change:
     """Close a batch with what the exchange delivered (None: nothing had to be bought).
 
-    SPEC §2 "Settlement, pricing quoted": if reserved inventory and net fill cover all quantities,
-    everyone gets exactly what was quoted, the rest goes to the inventory and the difference in dollars
-    to the house's profit and loss. Otherwise coins are shared by largest remainder, charges rounded
-    up to the cent, and the rest of each total is refunded.
+    Who gets and pays what, `allocation.share` says (SPEC §2 "Settlement"). What is left of the coins
+    goes to the inventory, the difference in dollars to the house's profit and loss.
     """
     fills = (filled or _NOTHING).fills
-    asset, batch = opened.asset.symbol, opened.batch
-    bought = sum(f.quantity for f in fills)
-    net = bought - sum(f.fee for f in fills if f.fee_currency == asset)
-    shares = _share(opened.members, batch.used + net, batch.key)
+    batch, asset = opened.batch, opened.asset.symbol
+    clearing = Buyer(asset, clearing_account(batch.key, asset), clearing_account(batch.key))
+    statement = _state(opened, fills)
+    shares = list(zip(opened.members, share(statement), strict=True))
     transfers = [
         *_from_inventory(opened, at_us),
-        *(t for fill in fills for t in _from_venue(fill, batch.key, asset, at_us)),
-        *(t for share in shares for t in _to_member(share, batch.key, at_us)),
+        *(t for each in fills for t in book_fill(each, clearing, at_us)),
+        *(t for order, part in shares for t in _to_member(order, part, batch.key, at_us)),
     ]
     transfers.extend(_to_house(transfers, batch.key, asset, at_us))
     return Change(
-        orders=tuple(Transition(s.order, deliver(s.order, s.filled, s.charged)) for s in shares),
+        orders=tuple(
+            Transition(o, deliver(o, part.filled, part.charged, whole=part.whole))
+            for o, part in shares
+        ),
         batches=(Transition(batch, close(batch, BatchTrigger.SETTLE)),),
         purchases=_filled_purchase(opened, filled),
         fills=_kept_fills(opened, fills),
+        new_statements=(statement,),
         inventory=_inventory(opened),
         transfers=tuple(transfers),
-        events=(_settled(opened, shares, fills, at_us),),
+        events=(_settled(statement, shares, at_us),),
     )
 
 
-def _share(members: Sequence[Order], available: int, batch: BatchKey) -> list[_Share]:
-    """Everyone in full if the coins suffice, else by largest remainder over the quantities."""
-    if available < 0:
-        raise InvariantViolation(
-            f"batch {batch} has {available} units: its fee is more than its fill"
-        )
-    if available >= sum(order.quantity for order in members):
-        return [_Share(order, order.quantity, order.total) for order in members]
-    parts = allocate(
-        available,
-        [order.quantity for order in members],
-        [tie_key(batch, order.id) for order in members],
+def _state(opened: OpenBatch, fills: tuple[Fill, ...]) -> Statement:
+    batch, purchase = opened.batch, opened.purchase
+    return Statement(
+        batch=batch.key,
+        asset=batch.asset,
+        scale=opened.asset.scale,
+        pricing=batch.pricing,
+        bought=0 if purchase is None else purchase.quantity,
+        used=batch.used,
+        members=tuple(member(batch.key, order) for order in opened.members),
+        fills=fills,
     )
-    return [
-        _Share(order, part, ceil_div(order.total * part, order.quantity * CENT) * CENT)
-        for order, part in zip(members, parts, strict=True)
-    ]
 
 
 def _from_inventory(opened: OpenBatch, at_us: int) -> Iterator[Transfer]:
     asset, used = opened.asset.symbol, opened.batch.used
     inventory = house_account(AccountKind.INVENTORY, asset)
     clearing = clearing_account(opened.batch.key, asset)
-    yield from _transfer(TransferKind.INVENTORY, inventory, clearing, used, at_us)
+    yield from transfer(TransferKind.INVENTORY, inventory, clearing, used, at_us)
 
 
-def _from_venue(fill: Fill, batch: BatchKey, asset: str, at_us: int) -> Iterator[Transfer]:
-    """Coins come in, dollars and the fee go out; a fee in a third coin is the house's own."""
-    for kind, currency, amount in (
-        (TransferKind.FILL, asset, fill.quantity),
-        (TransferKind.COST, USD, fill.cost),
-        (TransferKind.FEE, fill.fee_currency, fill.fee),
-    ):
-        venue = house_account(AccountKind.VENUE, currency)
-        own = clearing_account(batch, currency)
-        if currency not in (asset, USD):
-            own = house_account(AccountKind.FEES, currency)
-        if kind is TransferKind.FILL:
-            yield from _transfer(kind, venue, own, amount, at_us)
-        else:
-            yield from _transfer(kind, own, venue, amount, at_us)
-
-
-def _to_member(share: _Share, batch: BatchKey, at_us: int) -> Iterator[Transfer]:
-    order = share.order
+def _to_member(order: Order, part: Share, batch: BatchKey, at_us: int) -> Iterator[Transfer]:
     user, asset = order.user_id, order.asset
     suspense, clearing = suspense_account(user), clearing_account(batch)
-    yield from _transfer(TransferKind.CHARGE, suspense, clearing, share.charged, at_us, order.id)
+    yield from transfer(TransferKind.CHARGE, suspense, clearing, part.charged, at_us, order.id)
     coins = clearing_account(batch, asset)
     holding = user_account(user, asset)
-    yield from _transfer(TransferKind.DELIVERY, coins, holding, share.filled, at_us, order.id)
-    if share.charged < order.total:
-        yield refund(user, order.id, order.total - share.charged, at_us=at_us)
+    yield from transfer(TransferKind.DELIVERY, coins, holding, part.filled, at_us, order.id)
+    if part.charged < order.total:
+        yield refund(user, order.id, order.total - part.charged, at_us=at_us)
 
 
 def _to_house(
@@ -140,30 +111,15 @@ def _to_house(
         rest = sum(t.amount for t in transfers if t.credit == clearing)
         rest -= sum(t.amount for t in transfers if t.debit == clearing)
         if rest >= 0:
-            yield from _transfer(kind, clearing, house, rest, at_us)
+            yield from transfer(kind, clearing, house, rest, at_us)
         else:
-            yield from _transfer(kind, house, clearing, -rest, at_us)
-
-
-def _transfer(
-    kind: TransferKind,
-    debit: Account,
-    credit: Account,
-    amount: int,
-    at_us: int,
-    order_id: int | None = None,
-) -> Iterator[Transfer]:
-    """One transfer, or none of an amount of 0."""
-    if amount:
-        yield Transfer(
-            kind=kind, debit=debit, credit=credit, amount=amount, at_us=at_us, order_id=order_id
-        )
+            yield from transfer(kind, house, clearing, -rest, at_us)
 
 
 def _filled_purchase(opened: OpenBatch, filled: Filled | None) -> tuple[Transition[Purchase], ...]:
     if opened.purchase is None or filled is None:
         return ()
-    return (Transition(opened.purchase, finish(opened.purchase, PurchaseTrigger.FILL)),)
+    return (Transition(opened.purchase, fill(opened.purchase, filled)),)
 
 
 def _inventory(opened: OpenBatch) -> Transition[Inventory]:
@@ -183,23 +139,21 @@ def _inventory(opened: OpenBatch) -> Transition[Inventory]:
 def _kept_fills(opened: OpenBatch, fills: Sequence[Fill]) -> tuple[tuple[Purchase, Fill], ...]:
     if opened.purchase is None:
         return ()
-    return tuple((opened.purchase, fill) for fill in fills)
+    return tuple((opened.purchase, each) for each in fills)
 
 
 def _settled(
-    opened: OpenBatch, shares: Sequence[_Share], fills: Sequence[Fill], at_us: int
+    statement: Statement, shares: Sequence[tuple[Order, Share]], at_us: int
 ) -> BatchSettled:
     return BatchSettled(
         at_us=at_us,
-        batch=opened.batch.key,
-        asset=opened.asset.symbol,
-        bought=sum(f.quantity for f in fills),
-        cost=sum(f.cost for f in fills),
-        used=opened.batch.used,
+        batch=statement.batch,
+        asset=statement.asset,
+        bought=statement.filled,
+        cost=sum(each.cost for each in statement.fills),
+        used=statement.used,
         outcomes=tuple(
-            OrderOutcome(
-                s.order.user_id, s.order.id, s.filled, s.charged, s.order.total - s.charged
-            )
-            for s in shares
+            OrderOutcome(o.user_id, o.id, part.filled, part.charged, o.total - part.charged)
+            for o, part in shares
         ),
     )

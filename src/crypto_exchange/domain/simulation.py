@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from crypto_exchange.domain import access, attempt, cashier
+from crypto_exchange.domain import access, attempt, cashier, retrial
 from crypto_exchange.domain.aggregation import needs_more, seal_book
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.batch import Batch
@@ -151,7 +151,7 @@ class Simulation:
     def _run_batch(self, key: BatchKey) -> None:
         opened = self.state.get_batch(key)
         if not opened.batch.live:
-            change = attempt.retry(opened, policy=self.policy, stamp=self._stamp())
+            change = retrial.retry(opened, policy=self.policy, stamp=self._stamp())
         elif opened.purchase is None:
             change = settle(opened, None, at_us=self.at_us)
         else:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
 from crypto_exchange.domain.batch import Batch
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import (
     Change,
     StoredRequest,
@@ -31,6 +32,7 @@ from crypto_exchange.domain.ledger import Transfer, balances
 from crypto_exchange.domain.order import FINAL_STATES, Order
 from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.statement import Statement
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
@@ -53,6 +55,8 @@ class State:
         self.batches: dict[BatchKey, Batch] = {}
         self.purchases: dict[tuple[BatchKey, int], Purchase] = {}
         self.fills: dict[tuple[BatchKey, int], list[Fill]] = {}
+        self.statements: dict[BatchKey, Statement] = {}
+        self.breaks: dict[str, Break] = {}
         self.transfers: list[Transfer] = []
         self.events: list[AnyEvent] = []
         self.requests: dict[tuple[UserId, str, str], StoredRequest] = {}
@@ -124,6 +128,18 @@ class State:
             inventory=self.inventory[batch.asset],
         )
 
+    def get_purchase(self, key: BatchKey, attempt: int) -> Purchase:
+        """Raises `NotFound`."""
+        if (key, attempt) not in self.purchases:
+            raise NotFound("attempt", f"{key}-{attempt}")
+        return self.purchases[key, attempt]
+
+    def get_break(self, key: str) -> Break:
+        """Raises `NotFound`."""
+        if key not in self.breaks:
+            raise NotFound("break", key)
+        return self.breaks[key]
+
     def save_prices(self, prices: Mapping[Symbol, int], at_us: int) -> None:
         """Keep prices of known assets; one older than what is kept is ignored, unless that is from
         the future: a clock was wrong.
@@ -176,6 +192,9 @@ class State:
         self.purchases |= {(m.after.batch, m.after.attempt): m.after for m in change.purchases}
         for purchase, fill in change.fills:
             self.fills.setdefault((purchase.batch, purchase.attempt), []).append(fill)
+        self.statements |= {s.batch: s for s in change.new_statements}
+        self.breaks |= {b.key: b for b in change.new_breaks}
+        self.breaks |= {m.after.key: m.after for m in change.breaks}
         if change.request is not None:
             self.requests[_request_key(change.request)] = change.request
         self.transfers.extend(change.transfers)
@@ -188,25 +207,11 @@ class State:
         for user in change.users:
             if user.username.lower() in self.names:
                 raise UsernameTaken(user.username)
-        if any(asset.symbol in self.assets for asset in change.new_assets):
-            raise Conflict("an asset is listed already")
         if change.wallet is not None:
             current = self.wallets.get(change.wallet.user_id)
             if current is None or current.version != change.wallet.version:
                 raise Conflict("the wallet has changed")
-        moves = (
-            *((m.before, self.orders.get(m.before.id)) for m in change.orders),
-            *((m.before, self.batches.get(m.before.key)) for m in change.batches),
-            *(
-                (m.before, self.purchases.get((m.before.batch, m.before.attempt)))
-                for m in change.purchases
-            ),
-            *(
-                (m.before, self.sessions.get((m.before.user_id, m.before.id)))
-                for m in change.sessions
-            ),
-        )
-        if any(before != current for before, current in moves):
+        if any(before != current for before, current in self._moved_rows(change)):
             raise Conflict("a row has changed")
         versions = [(m.before.version, self.assets[m.before.symbol].version) for m in change.assets]
         if change.inventory is not None:
@@ -214,6 +219,25 @@ class State:
             versions.append((before.version, self.inventory[before.asset].version))
         if any(was != now for was, now in versions):
             raise Conflict("a row has changed")
+        self._check_new_rows(change)
+
+    def _moved_rows(self, change: Change) -> Iterator[tuple[object, object]]:
+        """Each row that is compared whole: as it was loaded, and as it is."""
+        yield from ((m.before, self.orders.get(m.before.id)) for m in change.orders)
+        yield from ((m.before, self.batches.get(m.before.key)) for m in change.batches)
+        yield from ((m.before, self.breaks.get(m.before.key)) for m in change.breaks)
+        for purchase in (m.before for m in change.purchases):
+            yield purchase, self.purchases.get((purchase.batch, purchase.attempt))
+        for session in (m.before for m in change.sessions):
+            yield session, self.sessions.get((session.user_id, session.id))
+
+    def _check_new_rows(self, change: Change) -> None:
+        """Refuse rows that are there already."""
+        if any(asset.symbol in self.assets for asset in change.new_assets):
+            raise Conflict("an asset is listed already")
+        known = {(b.kind, b.subject) for b in self.breaks.values() if b.closed_at_us is None}
+        if any((b.kind, b.subject) in known for b in change.new_breaks):
+            raise Conflict("a break is open already")
 
     def _with_price(self, asset: Asset) -> Asset:
         """Prices come in without a version, so a transition of an asset leaves them as they are."""
@@ -255,11 +279,12 @@ class State:
     def _inventory_after(
         self, change: Change, deltas: Mapping[Symbol, int]
     ) -> dict[Symbol, Inventory]:
-        after = (
-            {}
-            if change.inventory is None
-            else {change.inventory.after.asset: change.inventory.after}
-        )
+        """The row that was loaded, and what others have added to it since; others by the transfers."""
+        after = {}
+        if change.inventory is not None:
+            before, moved = change.inventory.before, change.inventory.after
+            added = self.inventory[before.asset].quantity - before.quantity
+            after[moved.asset] = msgspec.structs.replace(moved, quantity=moved.quantity + added)
         for symbol, amount in deltas.items():
             row = after.get(symbol, self.inventory[symbol])
             after[symbol] = msgspec.structs.replace(row, quantity=row.quantity + amount)

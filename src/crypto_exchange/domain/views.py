@@ -7,8 +7,10 @@ import msgspec
 from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol
+from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.statement import Statement
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,28 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
     waiting: tuple[Waiting, ...]
     batches: tuple[BatchKey, ...]
+
+
+class Mirror(msgspec.Struct, frozen=True, kw_only=True):
+    """What should be kept at the exchange by the ledger (minus `venue`), per currency in its scale;
+    purchases in flight, which it does not count; the last prices to value them with.
+    """
+
+    balances: dict[str, int]
+    scales: dict[str, int]
+    in_flight: tuple[Purchase, ...]
+    prices: dict[Symbol, int]
+
+    def scale_of(self, currency: str) -> int:
+        """Digits of the currency's unit; 8 for what is not listed."""
+        return self.scales.get(currency, DEFAULT_ASSET_SCALE)
+
+
+class StatementView(msgspec.Struct, frozen=True, kw_only=True):
+    """A settled order, and the statement of its batch."""
+
+    order: Order
+    statement: Statement
 
 
 class HoldingView(msgspec.Struct, frozen=True, kw_only=True):

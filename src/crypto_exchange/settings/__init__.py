@@ -6,7 +6,7 @@ dollars are integer counts of 10⁻⁸ USD, durations integer microseconds, rate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self, get_type_hints
@@ -15,34 +15,20 @@ import msgspec
 
 from crypto_exchange.domain.policy import FeeIn, OnDeadline
 from crypto_exchange.settings import values
-from crypto_exchange.settings.values import Kind, LotRule, Rate, Secret
+from crypto_exchange.settings.errors import InvalidSettingsError, SettingsError
+from crypto_exchange.settings.values import Kind, LotRule, PricingRule, Rate, Secret
 
 __all__ = [
     "SETTINGS",
     "InvalidSettingsError",
     "LotRule",
+    "PricingRule",
     "Rate",
     "Secret",
     "Setting",
     "Settings",
     "SettingsError",
 ]
-
-
-class SettingsError(ValueError):
-    """One wrong setting: its name, what was expected, and what it was (never a secret's value)."""
-
-    def __init__(self, name: str, expected: str, was: str) -> None:
-        super().__init__(f"{name} must be {expected}, but was {was}")
-        self.name, self.expected, self.was = name, expected, was
-
-
-class InvalidSettingsError(ValueError):
-    """All that is wrong with the environment, one sentence a line."""
-
-    def __init__(self, errors: Iterable[SettingsError]) -> None:
-        self.errors = tuple(errors)
-        super().__init__("\n".join(map(str, self.errors)))
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -100,7 +86,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_deadline: Annotated[
         OnDeadline, Setting(values.choice(OnDeadline), "refund", "what ends an order's waiting")
     ]
-    spread_bps: Annotated[int, Setting(values.BPS, "0", "the house's margin on a quote")]
+    spread_bps: Annotated[
+        int, Setting(values.BPS, "0", "the house's margin on a quote; none with pricing average")
+    ]
     price_max_age: Annotated[
         int, Setting(values.duration("1s", "1d"), "180s", "an older price is not used")
     ]
@@ -113,14 +101,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scan_interval: Annotated[
         int, Setting(values.duration("10ms", "1h"), "1s", "time between two scans for due work")
     ]
-    pricing: Annotated[str, Setting(values.PRICING, "quoted", "how a purchase is shared out")]
+    audit_interval: Annotated[
+        int | None, Setting(values.pause("10s", "7d"), "5m", "time between two audits by a worker")
+    ]
+    pricing: Annotated[
+        PricingRule, Setting(values.PRICING, "quoted", "pay what was quoted, or the average cost")
+    ]
     take_along: Annotated[
         bool,
-        Setting(
-            values.SWITCH,
-            "on",
-            "large orders take waiting ones along (accepted, not in effect yet)",
-        ),
+        Setting(values.SWITCH, "on", "large orders take waiting ones along, where quoted"),
     ]
 
     postgres_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Postgres")]
@@ -132,11 +121,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_port: Annotated[int, Setting(values.PORT, "6379", "port of Redis")]
     redis_password: Annotated[Secret | None, Setting(_PASSWORD, None, "password of Redis")]
 
+    exchange_id: Annotated[
+        str,
+        Setting(values.EXCHANGE, "binance", "our adapter for Binance's protocol, or one of ccxt's"),
+    ]
     exchange_url: Annotated[
-        str | None, Setting(values.URL, None, "the exchange; unset: a paper exchange of our own")
+        str | None,
+        Setting(
+            values.URL,
+            None,
+            "the exchange; unset: a paper exchange of our own, with ccxt the real one",
+        ),
     ]
     exchange_api_key: Annotated[Secret | None, Setting(values.API_KEY, None, "our key there")]
     exchange_api_secret: Annotated[Secret | None, Setting(_PASSWORD, None, "signs our requests")]
+    exchange_api_passphrase: Annotated[
+        Secret | None, Setting(_PASSWORD, None, "third part of the key, where ccxt asks for one")
+    ]
     exchange_quote: Annotated[
         str, Setting(values.SYMBOL, "USDT", "coin we pay with, booked 1:1 as USD")
     ]
@@ -187,6 +188,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_withdrawals: Annotated[Rate | None, _limit("10/minute", "withdrawals of one user")]
     rate_limit_ip: Annotated[Rate | None, _limit("3000/hour", "calls from one address")]
 
+    crash_points_dir: Annotated[
+        Path | None,
+        Setting(
+            values.DIRECTORY, None, "for tests: a file here ends a process at that crash point"
+        ),
+    ]
+    clock_skew: Annotated[
+        int,
+        Setting(values.duration("0ms", "1h"), "0ms", "for tests: how far off clocks are at most"),
+    ]
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read and validate the whole environment; an empty value counts as not given.
@@ -230,6 +242,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether Valkey is to be started by us."""
         return self.redis_host is None
 
+    @property
+    def embedded_exchange(self) -> bool:
+        """Whether the paper exchange is to be started by us."""
+        return self.exchange_url is None and self.exchange_id == _OURS
+
 
 SETTINGS: dict[str, Setting] = {
     field.upper(): annotation.__metadata__[0]
@@ -238,19 +255,24 @@ SETTINGS: dict[str, Setting] = {
 }
 """Every setting by its name in the environment, in the order of the documentation."""
 
+_OURS = "binance"
 _NEEDED_WITH = {
     "POSTGRES_HOST": ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD"),
     "REDIS_HOST": ("REDIS_PASSWORD",),
     "EXCHANGE_URL": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
+    "EXCHANGE_ID": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
 }
 
 
 def _missing(given: Mapping[str, str]) -> list[SettingsError]:
+    needed: dict[str, str] = {}
+    for host, names in _NEEDED_WITH.items():
+        if host in given and (host, given[host]) != ("EXCHANGE_ID", _OURS):
+            needed |= {name: host for name in names if name not in needed}
     return [
         SettingsError(name, f"given when {host} is", "missing")
-        for host, names in _NEEDED_WITH.items()
-        for name in names
-        if host in given and name not in given
+        for name, host in needed.items()
+        if name not in given
     ]
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crypto_exchange.domain import money
+from crypto_exchange.domain.policy import Pricing
 
 V = TypeVar("V")
 E = TypeVar("E", bound=enum.Enum)
@@ -62,6 +63,13 @@ class LotRule(NamedTuple):
     max_quantity: Decimal | None
 
 
+class PricingRule(NamedTuple):
+    """How new orders are priced: by their asset, and those of any other."""
+
+    otherwise: Pricing
+    by_asset: Mapping[str, Pricing]
+
+
 class Kind(NamedTuple):
     """What a setting must be, in words that complete "must be …", and how it is read.
 
@@ -82,6 +90,14 @@ def duration(low: str, high: str) -> Kind:
     return Kind(
         f'a duration with its unit (ms, s, m, h, d) from "{low}" to "{high}"',
         lambda text: _within(_microseconds(text), _microseconds(low), _microseconds(high)),
+    )
+
+
+def pause(low: str, high: str) -> Kind:
+    """A duration in [low, high] as `duration`, or "off", which becomes None."""
+    every = duration(low, high)
+    return Kind(
+        f'{every.expected}, or "off"', lambda text: None if text == "off" else every.parse(text)
     )
 
 
@@ -219,6 +235,12 @@ def _symbol(text: str) -> str:
     return text
 
 
+def _exchange(text: str) -> str:
+    if not re.fullmatch(r"binance|ccxt:[a-z0-9_]{1,40}", text):
+        raise ValueError
+    return text
+
+
 def _mapping(text: str, parse: Callable[[str], V]) -> Mapping[str, V]:
     values: dict[str, V] = {}
     for pair in text.split(","):
@@ -236,10 +258,10 @@ def _list(text: str) -> tuple[str, ...]:
     return items
 
 
-def _pricing(text: str) -> str:
-    if text == "quoted" or set(_mapping(text, str).values()) == {"quoted"}:
-        return "quoted"
-    raise ValueError
+def _pricing(text: str) -> PricingRule:
+    if "=" in text:
+        return PricingRule(Pricing.QUOTED, _mapping(text, Pricing))
+    return PricingRule(Pricing(text), {})
 
 
 def _currency(text: str) -> str:
@@ -253,6 +275,7 @@ PORT = integer(1, 65_535, "a port")
 BPS = integer(0, money.BPS, "basis points")
 URL = Kind("an http:// or https:// address without a user, query or fragment", _url)
 SYMBOL = Kind("a symbol of at most 16 capital letters and digits", _symbol)
+EXCHANGE = Kind('"binance", or "ccxt:" and the name that ccxt has for an exchange', _exchange)
 DIRECTORY = Kind("a path", lambda text: Path(text).expanduser().absolute())
 LIST = Kind("names with commas between", _list)
 NAME = Kind("a name without spaces", _name)
@@ -263,4 +286,4 @@ PAPER_FEE = Kind(
 )
 CURRENCY = Kind("quote, coin, or the symbol of a third coin", _currency)
 API_KEY = Kind("the key that the exchange gave out", Secret)
-PRICING = Kind("quoted (average is not supported yet)", _pricing)
+PRICING = Kind("quoted, average, or SYMBOL=average for some, with commas between", _pricing)

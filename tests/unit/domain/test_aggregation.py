@@ -60,7 +60,7 @@ def test_nine_ninety_nine_and_a_cent_seal() -> None:
     assert batch.kind is BatchKind.AGGREGATED
     assert purchase.quantity == coins("0.0002")
     assert (purchase.batch, purchase.attempt) == (batch.key, 1)
-    assert (purchase.timestamp_ms, purchase.window_ms) == (NOW.exchange_ms, 5_000)
+    assert (purchase.timestamp_ms, purchase.window_ms) == (NOW.signed_ms, 5_000)
     assert batch.due_at_us == NOW_US + 5 * SECOND_US
     assert change.transfers == ()
 
@@ -191,7 +191,7 @@ def test_direct_orders_are_bought_one_by_one_before_the_small_ones() -> None:
     large = [an_order("10", direct=True), an_order("20", direct=True)]
     small = an_order("10")
 
-    change = sealed(a_book(small, *large))
+    change = sealed(a_book(small, *large), Policy(take_along=False))
 
     kinds = [batch.kind for batch in change.new_batches]
     assert kinds == [BatchKind.DIRECT, BatchKind.DIRECT, BatchKind.AGGREGATED]
@@ -219,6 +219,17 @@ def test_a_group_of_direct_orders_has_a_limit_and_one_that_cannot_be_bought_does
     change = sealed(a_book(stuck, *large, asset=asset), Policy(group_limit=2))
 
     assert members(change) == large[:2]
+
+
+def test_overdue_direct_orders_beyond_the_limit_of_a_group_are_bought_next_time() -> None:
+    large = [an_order("50", direct=True, age_us=DAY_US) for _ in range(3)]
+    policy = Policy(group_limit=2)
+
+    change = sealed(a_book(*large), policy)
+
+    assert members(change) == large[:2]
+    assert left(change) == {}
+    assert members(sealed(a_book(large[2]), policy)) == [large[2]]
 
 
 # ---- without a price -----------------------------------------------------------------------------
@@ -268,6 +279,37 @@ def test_at_the_deadline_all_are_sealed_if_they_reach_the_minimum_by_themselves(
     change = sealed(a_book(old, young))
 
     assert members(change) == [old, young]
+
+
+@pytest.mark.parametrize(
+    ("asset", "policy"),
+    [
+        (an_asset(max_quantity=coins("0.00016")), Policy()),  # 8 dollars at once
+        (an_asset(), Policy(batch_limit=1)),
+    ],
+    ids=["the exchange's maximum", "the limit of a batch"],
+)
+def test_at_the_deadline_those_that_are_too_many_for_one_purchase_come_next_time(
+    asset: Asset, policy: Policy
+) -> None:
+    small = [an_order("6", age_us=DAY_US) for _ in range(3)]
+
+    change = sealed(a_book(*small, asset=asset), policy)
+
+    assert members(change) == small[:1]
+    assert left(change) == {}
+    assert members(sealed(a_book(*small[1:], asset=asset), policy)) == small[1:2]
+
+
+def test_at_the_deadline_what_is_too_large_by_itself_leaves_when_nothing_else_is_bought() -> None:
+    asset = an_asset(max_quantity=coins("0.0003"))
+    large, small = an_order("100", age_us=DAY_US), an_order("6", age_us=DAY_US)
+
+    both = sealed(a_book(large, small, asset=asset))
+    alone = sealed(a_book(large, asset=asset))
+
+    assert (members(both), left(both)) == ([small], {})
+    assert left(alone) == {large.id: Reason.DEADLINE}
 
 
 def test_at_the_deadline_those_that_are_overdue_are_refunded_if_all_are_too_little() -> None:

@@ -10,19 +10,25 @@ from crypto_exchange.domain.attempt import (
     postpone,
     proves_absence,
     reject,
-    retry,
 )
 from crypto_exchange.domain.batch import Batch, BatchKind, BatchState
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import InvariantViolation
-from crypto_exchange.domain.events import BatchRefunded, OrdersFailed, PurchaseIntended
+from crypto_exchange.domain.events import (
+    BatchRefunded,
+    BatchReturned,
+    OrdersFailed,
+    PurchaseIntended,
+)
 from crypto_exchange.domain.order import Order, OrderState, Reason
 from crypto_exchange.domain.policy import SECOND_US, OnDeadline, Policy
 from crypto_exchange.domain.purchase import Absent, PurchaseState, Rejected, RejectionKind
+from crypto_exchange.domain.retrial import retry
 from crypto_exchange.domain.views import OpenBatch
 from tests.builders import DAY_US, NOW, NOW_US, an_asset, an_open_batch, an_order, coins, usd
 
 POLICY = Policy()
+DAY_MS = DAY_US // 1_000
 
 
 def rejected(kind: RejectionKind, message: str = "because") -> Rejected:
@@ -137,10 +143,18 @@ def test_what_is_not_under_way_cannot_be_rejected() -> None:
 
 def test_absence_is_proven_only_later_than_thirty_seconds_after_the_window() -> None:
     opened = small()
-    end_ms = NOW.exchange_ms + 5_000 + 30_000
+    end_ms = NOW.signed_ms + 5_000 + 30_000
 
-    assert not proves_absence(opened, Absent(answered_ms=end_ms), POLICY)
-    assert proves_absence(opened, Absent(answered_ms=end_ms + 1), POLICY)
+    assert not proves_absence(opened, Absent(answered_ms=end_ms), DAY_MS, POLICY)
+    assert proves_absence(opened, Absent(answered_ms=end_ms + 1), DAY_MS, POLICY)
+
+
+def test_an_exchange_that_may_have_forgotten_the_order_proves_nothing() -> None:
+    opened = small()
+    last_ms = NOW.signed_ms + DAY_MS
+
+    assert proves_absence(opened, Absent(answered_ms=last_ms), DAY_MS, POLICY)
+    assert not proves_absence(opened, Absent(answered_ms=last_ms + 1), DAY_MS, POLICY)
 
 
 def test_a_proven_absence_is_tried_again_and_not_counted() -> None:
@@ -195,7 +209,7 @@ def test_the_next_attempt_may_need_no_purchase() -> None:
 
 
 def test_members_that_the_price_left_behind_leave_in_the_commit_of_the_next_intent() -> None:
-    cheap, good = an_order("5", price="40000"), an_order("9")
+    cheap, good = an_order("5", price="40000"), an_order("10")
     opened = ended(an_open_batch(cheap, good))
 
     change = retry(opened, policy=POLICY, stamp=NOW)
@@ -206,13 +220,37 @@ def test_members_that_the_price_left_behind_leave_in_the_commit_of_the_next_inte
     assert batch_after(change).live
 
 
-def test_small_members_stay_if_none_passes_the_guard() -> None:
+def test_members_that_are_too_few_without_those_wait_again() -> None:
+    overdue, good = an_order("5", age_us=DAY_US), an_order("9.99")
+    cheap = an_order("9", price="40000")
+    opened = ended(an_open_batch(overdue, good, cheap))
+
+    change = retry(opened, policy=POLICY, stamp=NOW)
+
+    assert wait_again(change)
+    assert {o.id: o.reason for o in orders_after(change)} == {
+        overdue.id: Reason.DEADLINE,
+        good.id: None,
+        cheap.id: None,  # it leaves in the commit of an intent, and there is none
+    }
+
+
+def wait_again(change: Change) -> bool:
+    """Whether the batch ended and everybody that did not leave waits for another one."""
+    stay = [order for order in orders_after(change) if order.reason is None]
+    assert change.new_purchases == ()
+    assert {(order.state, order.batch) for order in stay} == {(OrderState.AGGREGATED, None)}
+    return batch_after(change).state is BatchState.RETURNED
+
+
+def test_small_members_wait_again_if_none_passes_the_guard() -> None:
     opened = ended(an_open_batch(an_order("5", price="40000")))
 
     change = retry(opened, policy=POLICY, stamp=NOW)
 
-    assert change.orders == ()
-    assert (batch_after(change).live, batch_after(change).checks) == (False, 1)
+    assert wait_again(change)
+    assert change.transfers == ()
+    assert [type(event) for event in change.events] == [BatchReturned]
 
 
 def test_a_direct_order_that_the_price_left_behind_leaves_at_once() -> None:
@@ -242,24 +280,64 @@ def test_without_a_fresh_price_of_an_active_asset_a_batch_waits_on(
     assert batch_after(change).due_at_us == NOW_US + SECOND_US
 
 
-def test_an_infeasible_plan_waits_on() -> None:
-    opened = msgspec.structs.replace(ended(small()), asset=an_asset(lot="0.01"))
+def test_small_members_that_no_longer_fit_into_one_purchase_wait_again() -> None:
+    opened = msgspec.structs.replace(ended(small()), asset=an_asset(max_quantity=coins("0.00015")))
 
     change = retry(opened, policy=POLICY, stamp=NOW)
 
-    assert change.new_purchases == ()
-    assert batch_after(change).checks == 1
+    assert wait_again(change)
+    assert len(change.orders) == 2
+    assert (change.transfers, change.inventory) == ((), None)
 
 
-def test_overdue_members_leave_and_the_others_stay() -> None:
-    old, young = an_order("5", age_us=DAY_US), an_order("6")
+def test_a_direct_order_that_no_longer_fits_into_one_purchase_waits_on() -> None:
+    opened = msgspec.structs.replace(ended(large()), asset=an_asset(max_quantity=coins("0.0002")))
+
+    change = retry(opened, policy=POLICY, stamp=NOW)
+
+    assert (change.orders, change.new_purchases) == ((), ())
+    assert (batch_after(change).state, batch_after(change).checks) == (BatchState.SEALED, 1)
+
+
+def test_overdue_members_leave_in_the_commit_of_the_others_next_attempt() -> None:
+    old, young = an_order("5", age_us=DAY_US), an_order("10")
     opened = ended(an_open_batch(old, young))
 
     change = retry(opened, policy=POLICY, stamp=NOW)
 
     assert [(o.id, o.reason) for o in orders_after(change)] == [(old.id, Reason.DEADLINE)]
-    assert batch_after(change).state is BatchState.SEALED
-    assert isinstance(change.events[0], OrdersFailed)
+    assert [t.amount for t in change.transfers] == [usd("5")]
+    assert (batch_after(change).live, batch_after(change).attempt) == (True, 2)
+    assert change.new_purchases[0].quantity == coins("0.0002")
+    assert [type(event) for event in change.events] == [PurchaseIntended, OrdersFailed]
+
+
+def test_members_that_become_overdue_one_after_the_other_hold_up_nobody() -> None:
+    orders = [an_order("6", age_us=DAY_US - 2 * number * SECOND_US) for number in range(20)]
+
+    change = retry(ended(an_open_batch(*orders)), policy=POLICY, stamp=NOW)
+
+    assert [order.id for order in orders_after(change)] == [orders[0].id]
+    assert change.new_purchases[0].quantity == 19 * coins("0.00012")
+
+
+def test_overdue_members_leave_though_the_others_get_no_attempt() -> None:
+    old, young = an_order("5", age_us=DAY_US), an_order("9")
+    opened = ended(an_open_batch(old, young))
+    halted = msgspec.structs.replace(opened.asset, halted=True)
+
+    unpriced = retry(msgspec.structs.replace(opened, asset=halted), policy=POLICY, stamp=NOW)
+    tight = an_asset(max_quantity=coins("0.00015"))
+    too_much = retry(msgspec.structs.replace(opened, asset=tight), policy=POLICY, stamp=NOW)
+
+    assert [(o.id, o.reason) for o in orders_after(unpriced)] == [(old.id, Reason.DEADLINE)]
+    assert (batch_after(unpriced).state, batch_after(unpriced).checks) == (BatchState.SEALED, 1)
+    assert {o.id: o.reason for o in orders_after(too_much)} == {
+        old.id: Reason.DEADLINE,
+        young.id: None,
+    }
+    assert wait_again(too_much)
+    assert [type(event) for event in too_much.events] == [BatchReturned, OrdersFailed]
 
 
 def test_a_batch_ends_with_its_last_member() -> None:

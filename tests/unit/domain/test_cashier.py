@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crypto_exchange.domain import cashier
+from crypto_exchange.domain import cashier, halting
 from crypto_exchange.domain.change import Change, RequestKey
 from crypto_exchange.domain.errors import AmountTooLarge, InsufficientFunds, InvalidAmount
 from crypto_exchange.domain.ledger import balances
@@ -63,9 +63,9 @@ def test_capital_is_the_counter_account_of_what_is_kept_at_the_venue() -> None:
 def test_a_halt_changes_an_asset_once() -> None:
     asset = an_asset()
 
-    change = cashier.halt(asset, halted=True, at_us=1)
+    change = halting.halt(asset, halted=True, at_us=1)
 
     after = change.assets[0].after
     assert (after.halted, after.version) == (True, asset.version + 1)
-    assert cashier.halt(after, halted=True, at_us=1) == Change()
-    assert cashier.halt(asset, halted=False, at_us=1) == Change()
+    assert halting.halt(after, halted=True, at_us=1) == Change()
+    assert halting.halt(asset, halted=False, at_us=1) == Change()

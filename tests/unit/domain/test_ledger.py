@@ -101,10 +101,10 @@ def test_a_transfer_belongs_to_the_user_it_touches_or_to_the_house() -> None:
 def test_what_was_charged_is_added_up_per_holding() -> None:
     first, second, other = an_order("5"), an_order("6"), an_order("7", user_id=2)
     moves = tuple(
-        Transition(order, deliver(seal(order, "key"), order.quantity, order.total))
+        Transition(order, deliver(seal(order, "key"), order.quantity, order.total, whole=True))
         for order in (first, second, other)
     )
-    failed = Transition(first, deliver(seal(first, "key"), 0, 0))
+    failed = Transition(first, deliver(seal(first, "key"), 0, 0, whole=False))
 
     costs = charges_by_holding(Change(orders=(*moves, failed)))
 

@@ -20,8 +20,8 @@ from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.batch import BatchState
 from crypto_exchange.domain.errors import DomainError
 from crypto_exchange.domain.money import CENT
-from crypto_exchange.domain.order import Order, OrderState
-from crypto_exchange.domain.policy import SECOND_US, FeeIn, OnDeadline, Policy
+from crypto_exchange.domain.order import Order, OrderState, Reason
+from crypto_exchange.domain.policy import SECOND_US, FeeIn, OnDeadline, Policy, Pricing
 from crypto_exchange.domain.purchase import (
     Fill,
     Filled,
@@ -30,6 +30,7 @@ from crypto_exchange.domain.purchase import (
     Rejected,
     RejectionKind,
 )
+from crypto_exchange.domain.receipt import list_faults, make_receipt
 from crypto_exchange.domain.simulation import FullFills, Simulation
 from tests.builders import NOW_US, a_price, coins, usd
 
@@ -80,11 +81,11 @@ class Venue:
         if isinstance(step, RejectionKind):
             return Rejected(kind=step, code="-1", message="no")
         fills = tuple(f for f in self.trades(step, purchase, asset) if f.quantity)
-        for fill in fills:
+        for fill in fills:  # each is told twice, and counts once
             own = fill.fee_currency == asset.symbol
             self.bought[asset.symbol] += fill.quantity - (fill.fee if own else 0)
             self.paid += fill.cost + (fill.fee if fill.fee_currency == "USD" else 0)
-        return Filled(fills=fills)
+        return Filled(fills=(*fills, *fills))
 
     def check(self, purchase: Purchase, asset: Asset) -> None:
         assert purchase.client_order_id not in self.seen
@@ -100,8 +101,11 @@ class Venue:
         quantity = purchase.quantity * shares[step] // 100
         halves = (quantity // 2, quantity - quantity // 2)
         return tuple(
-            self.full(msgspec.structs.replace(purchase, quantity=half), asset).fills[0]
-            for half in halves
+            msgspec.structs.replace(
+                self.full(msgspec.structs.replace(purchase, quantity=half), asset).fills[0],
+                trade_id=f"{purchase.client_order_id}-{number}",
+            )
+            for number, half in enumerate(halves)
         )
 
 
@@ -113,9 +117,18 @@ class Broker(RuleBasedStateMachine):
         on_deadline=st.sampled_from(OnDeadline),
         spread_bps=st.sampled_from([0, 37]),
         batch_limit=st.sampled_from([2, 500]),
+        pricing=st.sampled_from([(), (("BTC", Pricing.AVERAGE),), (("ABAN", Pricing.AVERAGE),)]),
+        take_along=st.booleans(),
     )
     def open(
-        self, fee_in: FeeIn, on_deadline: OnDeadline, spread_bps: int, batch_limit: int
+        self,
+        fee_in: FeeIn,
+        on_deadline: OnDeadline,
+        spread_bps: int,
+        batch_limit: int,
+        pricing: tuple[tuple[str, Pricing], ...],
+        *,
+        take_along: bool,
     ) -> None:
         self.policy = Policy(
             fee_in=fee_in,
@@ -124,6 +137,8 @@ class Broker(RuleBasedStateMachine):
             batch_limit=batch_limit,
             group_limit=2,
             price_max_age_us=HOUR_US,
+            asset_pricing=pricing,
+            take_along=take_along,
         )
         self.venue = Venue(self.policy)
         self.simulation = Simulation(ASSETS, policy=self.policy, venue=self.venue, at_us=NOW_US)
@@ -261,7 +276,8 @@ class Broker(RuleBasedStateMachine):
         accounts = self.accounts()
         delivered: Counter[str] = Counter()
         for order in self.orders():
-            assert 0 <= order.filled <= order.quantity
+            assert order.filled >= 0
+            assert order.filled <= order.quantity or order.pricing is Pricing.AVERAGE
             delivered[order.asset] += order.filled
         for symbol, row in self.simulation.state.inventory.items():
             assert self.venue.bought[symbol] == delivered[symbol] + row.quantity
@@ -281,9 +297,26 @@ class Broker(RuleBasedStateMachine):
             if order.state not in OPEN:
                 assert order.refunded == order.total - order.charged
                 assert (order.state is OrderState.FAILED) == (order.reason is not None)
-                assert (order.state is OrderState.COMPLETED) == (order.filled == order.quantity)
+                whole = order.filled == order.quantity
+                if order.pricing is Pricing.QUOTED:
+                    assert (order.state is OrderState.COMPLETED) == whole
             assert order.version >= before.version
             self.last_seen[order.id] = order
+
+    @invariant()
+    def what_was_delivered_is_what_a_receipt_computes_again(self) -> None:
+        for order in self.orders():
+            statement = self.simulation.state.statements.get(order.batch or "")
+            if statement is not None and (order.filled or order.reason is Reason.UNFILLED):
+                assert list(list_faults(make_receipt(order, statement))) == []
+
+    @rule(symbol=SYMBOLS, pricing=st.sampled_from(Pricing))
+    def change_the_pricing(self, symbol: str, pricing: Pricing) -> None:
+        others = tuple(row for row in self.policy.asset_pricing if row[0] != symbol)
+        self.policy = msgspec.structs.replace(
+            self.policy, asset_pricing=(*others, (symbol, pricing))
+        )
+        self.simulation.policy = self.policy
 
     @invariant()
     def open_orders_in_a_batch_are_in_a_sealed_one(self) -> None:

@@ -11,12 +11,12 @@ from crypto_exchange.domain.money import USD_SCALE, pow10, value_of
 from crypto_exchange.domain.order import OrderState
 from crypto_exchange.domain.plan import (
     Plan,
-    exceeds_maximum,
+    Terms,
     net_of_coin_fee,
     plan_purchase,
     smallest_purchase,
 )
-from crypto_exchange.domain.policy import FeeIn, Policy
+from crypto_exchange.domain.policy import FeeIn, Policy, Pricing
 from tests.builders import a_price, a_simulation, an_asset, coins, usd
 
 COIN_FEE = Policy(fee_in=FeeIn.COIN)
@@ -104,12 +104,16 @@ def test_more_than_the_exchanges_maximum_is_not_feasible() -> None:
 
 def test_the_maximum_counts_a_fee_in_coin() -> None:
     asset = an_asset("50000", max_quantity=coins("0.001"), fee_ppm=1_000)
-    nothing = Inventory(asset="BTC")
 
-    assert not exceeds_maximum(coins("0.001"), asset, nothing, Policy())
-    assert exceeds_maximum(coins("0.001"), asset, nothing, COIN_FEE)
-    assert not exceeds_maximum(coins("0.00099"), asset, nothing, COIN_FEE)
-    assert not exceeds_maximum(10**20, an_asset(), nothing, COIN_FEE)
+    assert not exceeds_maximum("0.001", asset, Policy())
+    assert exceeds_maximum("0.001", asset, COIN_FEE)
+    assert not exceeds_maximum("0.00099", asset, COIN_FEE)
+    assert not exceeds_maximum("1000000000000", an_asset(), COIN_FEE)
+
+
+def exceeds_maximum(quantity: str, asset: Asset, policy: Policy) -> bool:
+    terms = Terms(pricing=Pricing.QUOTED, asset=asset, price=asset.price or 0, policy=policy)
+    return terms.exceeds_maximum(coins(quantity), 0, Inventory(asset="BTC"))
 
 
 def test_what_is_left_over_stays_within_the_cap() -> None:

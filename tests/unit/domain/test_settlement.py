@@ -112,7 +112,7 @@ def test_a_fill_of_nothing_refunds_everybody() -> None:
 
     assert {(o.state, o.reason) for o in ended(change)} == {(OrderState.FAILED, Reason.UNFILLED)}
     assert moved(change) == {"suspense:1:USD": -usd("10"), "user:1:USD": usd("10")}
-    assert change.purchases[0].after.state is PurchaseState.FILLED
+    assert change.purchases[0].after.state is PurchaseState.PARTIALLY_FILLED
     assert change.fills == ()
 
 

@@ -53,8 +53,9 @@ def test_an_order_that_may_not_be_placed_changes_nothing() -> None:
 
 def test_a_waiting_order_is_cancelled_and_a_completed_one_is_not() -> None:
     simulation, (user_id,) = a_simulation()
-    small = simulation.place(user_id, "BTC", spend=usd("4"))
     large = simulation.place(user_id, "BTC", spend=usd("40"))
+    simulation.run()
+    small = simulation.place(user_id, "BTC", spend=usd("4"))
     simulation.run()
 
     assert simulation.cancel(small).state is OrderState.CANCELLED

@@ -10,72 +10,22 @@ import pytest
 from typing_extensions import override
 
 from crypto_exchange.adapters.memory import (
-    MemoryClock,
     MemoryExchange,
-    MemoryTally,
     Silence,
-    memory_context,
 )
-from crypto_exchange.domain import access
 from crypto_exchange.domain.batch import BatchState
-from crypto_exchange.domain.cashier import Deposit
-from crypto_exchange.domain.order import Order, OrderState, Reason
-from crypto_exchange.domain.placement import PlaceOrder
+from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.order import OrderState, Reason
 from crypto_exchange.domain.policy import SECOND_US, Policy
 from crypto_exchange.domain.purchase import Filled, Purchase, Rejected, RejectionKind
 from crypto_exchange.domain.settlement import settle
-from crypto_exchange.domain.state import State
-from crypto_exchange.domain.use_cases import orders, trading, wallets
-from crypto_exchange.domain.user import User
-from tests.builders import DAY_US, NOW_US, a_price, an_asset, coins, usd
+from crypto_exchange.domain.use_cases import trading
+from tests.builders import DAY_US, NOW_US, an_asset, coins, usd
+from tests.desk import Desk
 
 REFUSED = Rejected(kind=RejectionKind.VENUE, code="-2010", message="insufficient balance")
 WRONG = Rejected(kind=RejectionKind.RULES, code="-1013", message="Filter failure: LOT_SIZE")
 NEVER = Rejected(kind=RejectionKind.FINAL, code="-9", message="no")
-
-
-class Desk:
-    """A user with money, and a worker that does what is due."""
-
-    def __init__(self, policy: Policy | None = None) -> None:
-        self.clock = MemoryClock(NOW_US)
-        self.state = State((an_asset(),))
-        self.context = memory_context(policy=policy, clock=self.clock, state=self.state)
-        user = User(id=1, username="user", password_hash="")
-        self.state.apply(access.register(user, None, at_us=NOW_US))
-        assert isinstance(self.context.exchange, MemoryExchange)
-        assert isinstance(self.context.tally, MemoryTally)
-        self.exchange, self.tally = self.context.exchange, self.context.tally
-
-    async def place(self, dollars: str) -> Order:
-        await wallets.deposit(self.context, Deposit(user_id=1, amount=usd(dollars)))
-        command = PlaceOrder(user_id=1, asset="BTC", spend=usd(dollars))
-        order, _, _ = await orders.place(self.context, command)
-        return order
-
-    async def seal(self) -> tuple[str, Purchase | None]:
-        ((key, purchase),) = await trading.seal_due(self.context, "BTC")
-        return key, purchase
-
-    async def work(self) -> None:
-        """One round of a worker."""
-        symbols, keys = await trading.list_due(self.context)
-        for symbol in symbols:
-            for key, purchase in await trading.seal_due(self.context, symbol):
-                await trading.execute(self.context, key, purchase)
-        for key in keys:
-            await trading.resolve(self.context, key)
-
-    async def pass_time(self, seconds: int) -> None:
-        """Time passes, and the price is still fresh then."""
-        self.clock.advance(seconds * SECOND_US)
-        self.state.save_prices({"BTC": a_price("50000")}, self.clock.now_us())
-
-    def now(self, order: Order) -> Order:
-        return self.state.get_order(1, order.id)
-
-    def holds(self) -> int:
-        return self.state.holdings.get((1, "BTC"), (0, 0))[0]
 
 
 @pytest.fixture
@@ -384,6 +334,66 @@ async def test_a_counted_attempt_is_made_again_by_reloaded_rules(desk: Desk) -> 
     assert desk.now(order).state is OrderState.COMPLETED
 
 
+async def test_what_no_longer_fits_into_one_purchase_waits_again_and_is_bought_in_two(
+    desk: Desk,
+) -> None:
+    placed = [await desk.place("9") for _ in range(2)]
+    desk.exchange.rules["BTC"] = an_asset(max_quantity=coins("0.00025")).rule
+    await desk.work()
+    await desk.pass_time(1)
+    await desk.work()
+    again = {(desk.now(order).state, desk.now(order).batch) for order in placed}
+    early = len(desk.exchange.received)
+
+    await desk.pass_time(24 * 3600)
+    for _ in range(2):
+        await desk.work()
+
+    assert (again, early) == ({(OrderState.AGGREGATED, None)}, 1)
+    assert [desk.now(order).state for order in placed] == [OrderState.COMPLETED] * 2
+    assert [p.quantity for p in desk.exchange.received] == [36_000, 18_000, 18_000]
+
+
+async def test_workers_that_were_away_until_the_deadline_buy_all_that_can_be_bought() -> None:
+    desk = Desk(Policy(group_limit=2))
+    placed = [await desk.place("50") for _ in range(5)]
+
+    await desk.pass_time(24 * 3600)
+    for _ in range(3):
+        await desk.work()
+
+    assert {desk.now(order).state for order in placed} == {OrderState.COMPLETED}
+
+
+async def test_who_is_overdue_leaves_though_the_exchanges_clock_was_never_read(desk: Desk) -> None:
+    waiting, sent = await desk.place("3"), await desk.place("50")
+    desk.exchange.script.append(WRONG)
+    key, purchase = await desk.seal()
+    await trading.execute(desk.context, key, purchase)
+    desk.exchange.clock_unread = desk.exchange.down = True
+
+    await desk.pass_time(60)
+    await desk.work()
+    before = [desk.now(order).state for order in (waiting, sent)]
+    await desk.pass_time(24 * 3600)
+    await desk.work()
+
+    assert before == [OrderState.PENDING, OrderState.PENDING]
+    assert [desk.now(order).reason for order in (waiting, sent)] == [Reason.DEADLINE] * 2
+    assert len(desk.exchange.received) == 1
+
+
+async def test_nothing_is_sealed_before_the_exchanges_clock_was_read(desk: Desk) -> None:
+    order = await desk.place("50")
+    desk.exchange.clock_unread = True
+
+    await desk.work()
+
+    assert desk.now(order).batch is None
+    with pytest.raises(InvariantViolation):
+        desk.context.stamp().signed_ms  # noqa: B018 - to read it is what fails
+
+
 async def test_many_rejections_at_once_count_as_one_for_the_back_off(desk: Desk) -> None:
     for _ in range(5):
         await desk.place("10")
@@ -393,3 +403,19 @@ async def test_many_rejections_at_once_count_as_one_for_the_back_off(desk: Desk)
 
     inventory = desk.state.inventory["BTC"]
     assert (inventory.failures, inventory.retry_at_us) == (1, NOW_US + SECOND_US)
+
+
+@pytest.mark.parametrize("seconds", [1, 24 * 3_600], ids=["young", "overdue"])
+async def test_without_fresh_rules_nothing_is_sent_but_who_is_overdue_leaves(
+    desk: Desk, seconds: int
+) -> None:
+    order = await desk.place("10")
+    desk.exchange.script.append(WRONG)
+    await desk.work()
+    desk.exchange.down = True
+
+    await desk.pass_time(seconds)
+    await desk.work()
+
+    assert len(desk.exchange.received) == 1
+    assert desk.now(order).reason is (None if seconds == 1 else Reason.DEADLINE)

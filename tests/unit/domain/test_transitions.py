@@ -23,7 +23,7 @@ from crypto_exchange.domain.purchase import (
     PURCHASE_TRANSITIONS,
     PurchaseState,
     PurchaseTrigger,
-    finish,
+    move,
 )
 from tests.builders import a_purchase, an_open_batch, an_order
 
@@ -40,9 +40,9 @@ def by_trigger(order: Order, trigger: OrderTrigger) -> Order:
         case OrderTrigger.RETURN:
             return orders.release(order)
         case OrderTrigger.DELIVER:
-            return orders.deliver(order, order.quantity, order.total)
+            return orders.deliver(order, order.quantity, order.total, whole=True)
         case OrderTrigger.DELIVER_PART:
-            return orders.deliver(order, order.quantity - 1, order.total)
+            return orders.deliver(order, order.quantity - 1, order.total, whole=False)
         case OrderTrigger.FAIL:
             return orders.fail(order, Reason.DEADLINE)
         case OrderTrigger.CANCEL:
@@ -90,9 +90,9 @@ def test_a_purchase_ends_as_its_table_says_or_not_at_all(
 
     if after is None:
         with pytest.raises(InvariantViolation, match=f"{trigger.value} while {state.value}"):
-            finish(purchase, trigger)
+            move(purchase, trigger)
     else:
-        assert finish(purchase, trigger).state is after
+        assert move(purchase, trigger).state is after
 
 
 def test_what_no_transition_leaves_is_final() -> None:
@@ -119,7 +119,7 @@ def test_a_direct_order_that_is_released_stays_pending() -> None:
 def test_an_order_that_got_nothing_has_failed_and_is_refunded_whole() -> None:
     sealed = orders.seal(an_order("10"), "key")
 
-    ended = orders.deliver(sealed, 0, 0)
+    ended = orders.deliver(sealed, 0, 0, whole=False)
 
     assert (ended.state, ended.reason) == (OrderState.FAILED, Reason.UNFILLED)
     assert (ended.refunded, sealed.refunded) == (ended.total, 0)

@@ -27,6 +27,7 @@ class Number(str):
 
 
 SCALARS: dict[str, Callable[[Any], bool]] = {
+    "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, Number) and value.isdecimal(),
     "number": lambda value: isinstance(value, Number) and bool(PLAIN.fullmatch(value)),
     "string": lambda value: isinstance(value, str) and not isinstance(value, Number),

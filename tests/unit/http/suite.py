@@ -27,6 +27,7 @@ CALLS = [
     ("POST", "orders/"),
     ("GET", "orders/1/"),
     ("POST", "orders/1/cancel/"),
+    ("GET", "orders/1/receipt/"),
     ("GET", "transactions/"),
     ("GET", "transactions/1"),
 ]
@@ -425,11 +426,27 @@ class ApiSuite:
         shown = await api.call("GET", f"orders/{order['id']}/", token=owner)
         hidden = await api.call("GET", f"orders/{order['id']}/", token=other)
         kept = await api.call("POST", f"orders/{order['id']}/cancel/", token=other)
+        receipt = await api.call("GET", f"orders/{order['id']}/receipt/", token=other)
 
         assert list(shown.json) == ORDER_KEYS
+        assert (receipt.status, receipt.text) == (404, hidden.text)
         assert shown.json["id"] == order["id"]
         assert (hidden.status, hidden.code) == (404, "not_found")
         assert (kept.status, kept.code) == (404, "not_found")
+
+    async def test_an_order_that_no_batch_has_settled_has_no_receipt(self, api: Api) -> None:
+        token = await api.register("100.00")
+        order = (await place(api, token, SMALL)).json["id"]
+
+        waiting = await api.call("GET", f"orders/{order}/receipt/", token=token)
+        await api.call("POST", f"orders/{order}/cancel/", token=token)
+        cancelled = await api.call("GET", f"orders/{order}/receipt", token=token)
+
+        assert {waiting.status, cancelled.status} == {404}
+        for answer, state in ((waiting, "aggregated"), (cancelled, "cancelled")):
+            assert answer.json["detail"] == (
+                f"expected an existing receipt, was order {order}, {state} and not settled by a batch"
+            )
 
     @pytest.mark.parametrize(
         "ident", ["0", "-1", "abc", "1.0", "1e3", "+1", "01", "9007199254740991", "9007199254740992",
@@ -437,7 +454,12 @@ class ApiSuite:
     )  # fmt: skip
     @pytest.mark.parametrize(
         ("method", "path"),
-        [("GET", "orders/{}/"), ("POST", "orders/{}/cancel/"), ("GET", "transactions/{}")],
+        [
+            ("GET", "orders/{}/"),
+            ("POST", "orders/{}/cancel/"),
+            ("GET", "orders/{}/receipt/"),
+            ("GET", "transactions/{}"),
+        ],
     )
     async def test_what_is_no_id_is_not_found(
         self, api: Api, method: str, path: str, ident: str

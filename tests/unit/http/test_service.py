@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.types import Message
 
 from crypto_exchange.adapters.memory import MemoryClock
+from crypto_exchange.domain.receipt import list_faults
 from crypto_exchange.domain.use_cases import currencies, trading
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.http.app import create_app
@@ -16,6 +17,7 @@ from crypto_exchange.entrypoints.http.bodies import decode_body
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.operations import ApiRequest
 from crypto_exchange.entrypoints.http.problems import RequestError
+from crypto_exchange.entrypoints.http.receipts import read_receipt
 from crypto_exchange.entrypoints.http.schemas import AmountRequest
 from tests.unit.http.api import Api
 from tests.unit.http.suite import move, place
@@ -59,6 +61,27 @@ async def test_a_replayed_order_is_shown_as_it_is_now(api: Api, context: Context
 
     assert (again.status, again.headers["idempotent-replayed"]) == (201, "true")
     assert again.json["state"] == "completed"
+
+
+async def test_everybody_in_a_batch_has_a_receipt_that_is_right(api: Api, context: Context) -> None:
+    tokens = [await api.register("100.00") for _ in range(3)]
+    placed = [
+        (await place(api, token, f'{{"crypto": "BTC", "spend": {spend}}}')).json
+        for token, spend in zip(tokens, ("4.00", "3.00", "5.00"), strict=True)
+    ]
+    await trade(context)
+
+    for token, order in zip(tokens, placed, strict=True):
+        answer = await api.call("GET", f"orders/{order['id']}/receipt/", token=token)
+
+        assert answer.status == 200
+        assert list(list_faults(read_receipt(answer.text.encode()))) == []
+        receipt = answer.json
+        own = receipt["members"][int(receipt["index"])]
+        assert (own["quantity"], own["total"]) == (order["amount"], order["total_price"])
+        assert (receipt["quantity"], receipt["charge"]) == (order["amount"], order["total_price"])
+        assert (receipt["refund"], receipt["pricing"]) == ("0.00", "quoted")
+        assert len(receipt["members"]) == 3
 
 
 async def test_an_order_under_way_can_not_be_cancelled(api: Api) -> None:

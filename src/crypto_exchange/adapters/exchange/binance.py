@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import msgspec
 
+from crypto_exchange.adapters.exchange.binance_amounts import fine, unit
 from crypto_exchange.adapters.exchange.binance_client import BinanceClient, Refused
 from crypto_exchange.adapters.exchange.binance_filters import market_rule, taker_fee_ppm
-from crypto_exchange.adapters.exchange.binance_lookup import find_order, list_trades
+from crypto_exchange.adapters.exchange.binance_lookup import find_named, find_order, list_trades
 from crypto_exchange.adapters.exchange.binance_orders import (
     conclude,
     is_asked_for,
@@ -39,9 +40,20 @@ from crypto_exchange.domain.errors import OutcomeUnknown, Unavailable
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.ledger import USD
 from crypto_exchange.domain.money import PRICE_SCALE, USD_SCALE, parse_units
-from crypto_exchange.domain.purchase import Absent, Finding, Outcome, Purchase, Rejected, Working
+from crypto_exchange.domain.purchase import (
+    Absent,
+    Filled,
+    Finding,
+    Outcome,
+    Purchase,
+    Rejected,
+    Working,
+)
 
 A = TypeVar("A")
+
+_REACH_MS = 90 * 24 * 3600 * 1_000
+"""Binance archives orders 90 days after their end (github.com/binance/binance-spot-api-docs)."""
 
 _log = logging.getLogger(__name__)
 
@@ -111,13 +123,15 @@ class BinanceExchange:
                     rules[symbol] = market_rule(market, scale=scales[symbol], fee_ppm=fee_ppm)
         return rules
 
-    async def list_balances(self) -> Mapping[str, int]:
+    async def list_balances(self, scales: Mapping[str, int]) -> Mapping[str, int]:
         account = await self._get_account()
         with _amounts_checked():
             return {
-                USD if row.asset == self._quote else row.asset: parse_units(row.free, USD_SCALE)
-                + parse_units(row.locked, USD_SCALE)
+                name: (fine(row.free) + fine(row.locked)) // unit(scales.get(name, USD_SCALE))
                 for row in account.balances
+                for name in (USD if row.asset == self._quote else row.asset,)
+                if row.asset == self._quote
+                or name != USD  # real dollars are not what we book as USD
             }
 
     async def submit(self, purchase: Purchase) -> Outcome:
@@ -148,6 +162,23 @@ class BinanceExchange:
                 return Working()
             trades = await list_trades(self._client, order)
             return conclude(purchase, order, trades, self._quote) or Working()
+
+    async def find_late(self, purchase: Purchase) -> Filled | None:
+        with _amounts_checked():
+            try:
+                order = await find_named(self._client, purchase, self._quote)
+            except Refused as refused:
+                if refused.code == INVALID_SYMBOL:  # no longer listed: nothing is known of it
+                    return None
+                raise
+            if order is None or order.time < purchase.timestamp_ms or not is_terminal(order):
+                return None
+            trades = await list_trades(self._client, order)
+            outcome = conclude(purchase, order, trades, self._quote)
+            return outcome if isinstance(outcome, Filled) else None
+
+    def reach_ms(self) -> int:
+        return _REACH_MS
 
     def _names(self, symbols: Sequence[Symbol]) -> dict[str, Symbol]:
         """Our symbols by their names at the exchange."""

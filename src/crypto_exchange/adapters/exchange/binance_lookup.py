@@ -23,20 +23,20 @@ _PAGE = 1_000
 async def find_order(client: BinanceClient, purchase: Purchase, quote: str) -> FoundOrder | None:
     """The order that came from a purchase; None if all look-ups answered and know none.
 
-    An order of the same name that differs is somebody else's. One that differs in its time alone, and
-    by less than a minute, is not taken for ours, and proves nothing either: a clock may be wrong.
+    An order of the same name that differs is somebody else's. One that is earlier than ours can be, but
+    by less than a minute, is not taken for ours, and proves nothing either: a clock may be wrong. One
+    that is later came after the exchange should have refused it: a late fill, if this one is given up.
 
     Raises:
         Unavailable: a look-up was not answered, or not so that it proves anything.
         ValueError: an amount is no plain decimal.
     """
-    symbol = f"{purchase.asset}{quote}"
-    name = purchase.client_order_id
-    named = await _find(client, {"symbol": symbol, "origClientOrderId": name})
-    if named is not None and is_asked_for(named, purchase, quote):
+    symbol, name = f"{purchase.asset}{quote}", purchase.client_order_id
+    named = await find_named(client, purchase, quote)
+    if named is not None:
         if is_ours(named, purchase, quote):
             return named
-        if -_DOUBT_MS <= named.time - purchase.timestamp_ms <= purchase.window_ms + _DOUBT_MS:
+        if -_DOUBT_MS <= named.time - purchase.timestamp_ms < 0:
             raise Unavailable(f"order {name} has the time {named.time}, which is not its intent's")
     span = (purchase.timestamp_ms, purchase.window_end_ms + FOUND_MARGIN_MS)
     listed = await _list_between(client, "/api/v3/allOrders", symbol, span, list[FoundOrder])
@@ -52,6 +52,16 @@ async def find_order(client: BinanceClient, purchase: Purchase, quote: str) -> F
         if is_ours(order, purchase, quote):
             return order
     return None
+
+
+async def find_named(client: BinanceClient, purchase: Purchase, quote: str) -> FoundOrder | None:
+    """The order of a purchase's name that is as it was asked for, whatever its time. Raises as above."""
+    which: dict[str, str | int] = {
+        "symbol": f"{purchase.asset}{quote}",
+        "origClientOrderId": purchase.client_order_id,
+    }
+    named = await _find(client, which)
+    return named if named is not None and is_asked_for(named, purchase, quote) else None
 
 
 async def list_trades(client: BinanceClient, order: FoundOrder) -> list[Trade]:

@@ -71,7 +71,7 @@ def is_terminal(order: Order) -> bool:
 def conclude(
     purchase: Purchase, order: Order, executions: Sequence[NewFill | Trade], quote: str
 ) -> Outcome | None:
-    """What came of our order; None unless it is final and its executions add up.
+    """What came of our order; None unless it is final and its executions agree and add up.
 
     Raises:
         ValueError: an amount is no plain decimal, or a quantity finer than the asset's unit.
@@ -85,10 +85,10 @@ def conclude(
     if order.status == "REJECTED" and executed == 0:
         told = "the exchange lists the order as rejected"
         return Rejected(kind=RejectionKind.RULES, code=order.status, message=told)
-    trade_ids = {each.trade_id for each in executions}
     fills = tuple(_fill(each, str(each.trade_id), purchase, quote) for each in executions)
-    adds_up = sum(fill.quantity for fill in fills) == executed and len(trade_ids) == len(fills)
-    return Filled(fills=fills) if adds_up else None
+    filled = Filled(fills=fills)  # in which a trade that is listed twice counts once
+    agree = len(filled.fills) == len(set(fills))
+    return filled if agree and filled.quantity == executed else None
 
 
 def _fill(execution: Execution, trade_id: str, purchase: Purchase, quote: str) -> Fill:

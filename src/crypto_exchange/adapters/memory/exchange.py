@@ -11,6 +11,7 @@ import msgspec
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.errors import OutcomeUnknown, Unavailable
 from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.domain.money import USD_SCALE, pow10
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.purchase import (
     Absent,
@@ -45,8 +46,8 @@ class Executed(msgspec.Struct, frozen=True):
 class MemoryExchange:
     """Put `Filled`, `Rejected` or `Silence` into `script` to be met by the next purchases in turn.
 
-    `prices` (10⁻¹² dollars) and `balances` may be written; `rules` None means that it does not trade.
-    While `down` is set nothing answers. Below the minimum notional a purchase is rejected.
+    `prices` (10⁻¹² dollars), `balances` (10⁻⁸) and `reach` (ms) may be written; `rules` None means that it does not trade.
+    While `down` is set nothing answers, while `clock_unread` is its clock is not known. Below the minimum notional a purchase is rejected.
     """
 
     def __init__(self, assets: Sequence[Asset], policy: Policy, now_ms: Callable[[], int]) -> None:
@@ -60,6 +61,8 @@ class MemoryExchange:
         self.executed: dict[str, Executed] = {}
         self.received: list[Purchase] = []
         self.down = False
+        self.clock_unread = False
+        self.reach = 90 * 24 * 3600 * 1_000
 
     async def list_prices(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, int]:
         self._answer()
@@ -69,11 +72,16 @@ class MemoryExchange:
         self._answer()
         return {symbol: self.rules.get(symbol) for symbol in scales}
 
-    async def list_balances(self) -> Mapping[str, int]:
+    async def list_balances(self, scales: Mapping[str, int]) -> Mapping[str, int]:
         self._answer()
-        return dict(self.balances)
+        return {
+            currency: amount * pow10(scales.get(currency, USD_SCALE)) // pow10(USD_SCALE)
+            for currency, amount in self.balances.items()
+        }
 
     def now_ms(self) -> int:
+        if self.clock_unread:
+            raise Unavailable("the exchange's clock has not been read yet")
         return self._now_ms()
 
     async def submit(self, purchase: Purchase) -> Outcome:
@@ -97,6 +105,14 @@ class MemoryExchange:
         if found is None or not _is_ours(found, purchase):
             return Absent(answered_ms=self.now_ms())
         return found.outcome
+
+    async def find_late(self, purchase: Purchase) -> Filled | None:
+        self._answer()
+        found = self.executed.get(purchase.client_order_id)
+        return found.outcome if found is not None and _is_same(found, purchase) else None
+
+    def reach_ms(self) -> int:
+        return self.reach
 
     def _answer(self) -> None:
         if self.down:
@@ -122,7 +138,13 @@ class MemoryExchange:
         return self._fill(purchase, msgspec.structs.replace(listed, price=price))
 
 
+def _is_same(found: Executed, purchase: Purchase) -> bool:
+    """But for its time."""
+    asked = found.purchase
+    same = asked.asset == purchase.asset and asked.quantity == purchase.quantity
+    return same and found.at_ms >= purchase.timestamp_ms
+
+
 def _is_ours(found: Executed, purchase: Purchase) -> bool:
-    same = found.purchase.asset == purchase.asset and found.purchase.quantity == purchase.quantity
     until_ms = purchase.window_end_ms + FOUND_UNTIL_MS
-    return same and purchase.timestamp_ms <= found.at_ms <= until_ms
+    return _is_same(found, purchase) and found.at_ms <= until_ms

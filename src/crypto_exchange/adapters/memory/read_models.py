@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
+from crypto_exchange.adapters.memory.audit import list_differences, scale_of
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.batch import BatchState
+from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.errors import NotFound
 from crypto_exchange.domain.ids import OrderId, Symbol, UserId
-from crypto_exchange.domain.ledger import Transfer, balances, user_account
-from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE
+from crypto_exchange.domain.ledger import USD, AccountKind, Transfer, balances, user_account
+from crypto_exchange.domain.money import USD_SCALE
 from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import GIVEN_UP, IN_FLIGHT, Purchase, PurchaseState
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
     HoldingView,
     LedgerBalance,
+    Mirror,
     OrderView,
+    StatementView,
     TransactionView,
     Waiting,
 )
@@ -26,6 +31,8 @@ from crypto_exchange.domain.wallet import Wallet
 
 DUE_LIMIT = 200
 """How many open batches one look gives."""
+GIVEN_UP_LIMIT = 200
+"""How many attempts that were given up one look gives."""
 
 
 class MemoryReadModels:
@@ -85,7 +92,9 @@ class MemoryReadModels:
     async def list_ledger(self) -> tuple[LedgerBalance, ...]:
         rows = balances(self._state.transfers).items()
         return tuple(
-            LedgerBalance(account.name, account.currency, self._scale_of(account.currency), balance)
+            LedgerBalance(
+                account.name, account.currency, scale_of(self._state, account.currency), balance
+            )
             for account, balance in sorted(rows, key=lambda row: row[0].name)
         )
 
@@ -96,6 +105,49 @@ class MemoryReadModels:
             if batch.state is BatchState.SEALED and batch.due_at_us <= at_us
         )
         return Due(waiting=self._waiting(), batches=tuple(key for _, key in due[:DUE_LIMIT]))
+
+    async def get_statement(self, user_id: UserId, order_id: OrderId) -> StatementView:
+        order = self._state.get_order(user_id, order_id)
+        statement = self._state.statements.get(order.batch or "")
+        if statement is None:
+            raise NotFound("statement of order", order_id)
+        return StatementView(order=order, statement=statement)
+
+    async def list_quarantined(self) -> tuple[Purchase, ...]:
+        held = self._purchases(frozenset({PurchaseState.QUARANTINED}))
+        return tuple(sorted(held, key=lambda p: (p.timestamp_ms, p.batch, p.attempt)))
+
+    async def list_given_up(self, since_ms: int) -> tuple[Purchase, ...]:
+        ended = [p for p in self._purchases(GIVEN_UP) if p.timestamp_ms >= since_ms]
+        ended.sort(
+            key=lambda p: (
+                p.state is PurchaseState.REJECTED,
+                -p.timestamp_ms,
+                p.batch,
+                p.attempt,
+            )
+        )
+        return tuple(ended[:GIVEN_UP_LIMIT])
+
+    async def list_breaks(self) -> tuple[Break, ...]:
+        opened = [b for b in self._state.breaks.values() if b.closed_at_us is None]
+        return tuple(sorted(opened, key=lambda b: (b.opened_at_us, b.key)))
+
+    async def list_differences(self) -> tuple[Difference, ...]:
+        return list_differences(self._state)
+
+    async def get_mirror(self) -> Mirror:
+        assets, ledger = self._state.assets.values(), balances(self._state.transfers)
+        in_flight = self._purchases(IN_FLIGHT)
+        return Mirror(
+            balances={a.currency: -n for a, n in ledger.items() if a.kind is AccountKind.VENUE},
+            scales={asset.symbol: asset.scale for asset in assets} | {USD: USD_SCALE},
+            in_flight=tuple(sorted(in_flight, key=lambda p: (p.timestamp_ms, p.batch, p.attempt))),
+            prices={a.symbol: a.price for a in assets if a.price is not None},
+        )
+
+    def _purchases(self, states: Container[PurchaseState]) -> list[Purchase]:
+        return [p for p in self._state.purchases.values() if p.state in states]
 
     def _waiting(self) -> tuple[Waiting, ...]:
         loose: dict[Symbol, list[Order]] = defaultdict(list)
@@ -121,11 +173,6 @@ class MemoryReadModels:
             if wallet in (transfer.debit, transfer.credit):
                 came_in = transfer.credit == wallet
                 yield _transaction(number, transfer, came_in=came_in)
-
-    def _scale_of(self, currency: str) -> int:
-        """Dollars and third coins have the default scale."""
-        asset = self._state.assets.get(currency)
-        return DEFAULT_ASSET_SCALE if asset is None else asset.scale
 
 
 def _is_after(created_at_us: int, ident: int, after: Cursor | None) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from crypto_exchange.domain.asset import Asset, MarketRule
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, StoredRequest
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
@@ -82,6 +84,12 @@ class MemoryUnitOfWork:
 
     async def get_batch(self, key: BatchKey) -> OpenBatch:
         return self._state.get_batch(key)
+
+    async def get_purchase(self, key: BatchKey, attempt: int) -> Purchase:
+        return self._state.get_purchase(key, attempt)
+
+    async def get_break(self, key: str) -> Break:
+        return self._state.get_break(key)
 
     async def find_user(self, username: str) -> User | None:
         return self._state.find_user(username)

@@ -44,6 +44,7 @@ ORDERS = {
     "unit_price": NUM,
     "total": NUM,
     "direct": BOOL,
+    "pricing": TEXT,
     "state": TEXT,
     "created_at_us": BIG,
     "reason": TEXT,
@@ -56,6 +57,7 @@ BATCHES = {
     "key": TEXT,
     "asset": TEXT,
     "kind": TEXT,
+    "pricing": TEXT,
     "state": TEXT,
     "attempt": INT,
     "live": BOOL,
@@ -89,6 +91,19 @@ FILLS = {
     "fee": NUM,
     "fee_currency": TEXT,
 }
+STATEMENTS = {"batch": TEXT, "asset": TEXT, "body": JSON}
+BREAKS = {
+    "key": TEXT,
+    "kind": TEXT,
+    "subject": TEXT,
+    "expected": NUM,
+    "found": NUM,
+    "scale": INT,
+    "opened_at_us": BIG,
+    "closed_at_us": BIG,
+    "evidence": TEXT,
+    "version": BIG,
+}
 TRANSFERS = {
     "user_id": BIG,
     "kind": TEXT,
@@ -114,6 +129,8 @@ TABLES = {
     "batches": BATCHES,
     "purchases": PURCHASES,
     "fills": FILLS,
+    "statements": STATEMENTS,
+    "breaks": BREAKS,
     "transfers": TRANSFERS,
     "requests": REQUESTS,
     "events": EVENTS,

@@ -38,6 +38,6 @@ def _select(table: Table) -> str:
 
 def _line(table: Table, row: asyncpg.Record) -> bytes:
     fields = dict(row)
-    if table.name == "events":
+    if "body" in fields:  # JSON already
         fields["body"] = msgspec.Raw(fields["body"].encode())
     return msgspec.json.encode({"table": str(table.name), "row": fields}) + b"\n"

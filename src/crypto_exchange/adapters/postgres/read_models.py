@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import asyncpg
+import msgspec
 
-from crypto_exchange.adapters.postgres.columns import ASSETS, ORDERS
+from crypto_exchange.adapters.postgres import audit
+from crypto_exchange.adapters.postgres.columns import ASSETS, BREAKS, ORDERS, PURCHASES
 from crypto_exchange.adapters.postgres.pool import Connection, Database
 from crypto_exchange.adapters.postgres.rows import read, read_asset
 from crypto_exchange.adapters.postgres.statements import FIND_WAITING, GET_WALLET
 from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.errors import NotFound
 from crypto_exchange.domain.ids import OrderId, UserId
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, USD_SCALE
 from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
     HoldingView,
     LedgerBalance,
+    Mirror,
     OrderView,
+    StatementView,
     TransactionView,
     Waiting,
 )
 from crypto_exchange.domain.wallet import Wallet
 
 _ENOUGH_BATCHES = 200
-_LEDGER_PATIENCE_S = 120
+_ENOUGH_GIVEN_UP = 200
 _NEWEST = Cursor(2**63 - 1, 2**63 - 1)
 
 _HOLDINGS = """
@@ -56,6 +62,32 @@ SELECT account, currency, CASE WHEN currency = 'USD' THEN $1::integer
  GROUP BY account, currency ORDER BY account COLLATE "C\""""
 _DUE_BATCHES = """
 SELECT key FROM batches WHERE state = 'sealed' AND due_at_us <= $1 ORDER BY due_at_us, key LIMIT $2"""
+
+_STATEMENT = """
+SELECT json_build_object('order', to_json(o), 'statement', s.body)
+  FROM orders AS o JOIN statements AS s ON s.batch = o.batch AND s.asset = o.asset
+ WHERE o.user_id = $1 AND o.id = $2"""
+_PURCHASES = f"SELECT {', '.join(PURCHASES)} FROM purchases"  # noqa: S608 - our own names
+_QUARANTINED = f"""{_PURCHASES} WHERE state = 'quarantined'
+ ORDER BY timestamp_ms, batch COLLATE "C", attempt"""
+_GIVEN_UP = f"""{_PURCHASES} WHERE state IN ('rejected', 'not_placed') AND timestamp_ms >= $1
+ ORDER BY state = 'rejected', timestamp_ms DESC, batch COLLATE "C", attempt LIMIT $2"""
+_BREAKS = f"""SELECT {", ".join(BREAKS)} FROM breaks WHERE closed_at_us IS NULL
+ ORDER BY opened_at_us, key COLLATE "C\""""  # noqa: S608 - our own names
+# What moves at the venue is the house's, so users' transfers need not be looked at.
+_MIRROR = """
+SELECT json_build_object(
+  'balances', coalesce((
+    SELECT json_object_agg(currency, balance)
+      FROM (SELECT substr(account, 7) AS currency, -sum(amount) AS balance
+              FROM (SELECT debit AS account, -amount AS amount FROM transfers WHERE user_id = 0
+                    UNION ALL SELECT credit, amount FROM transfers WHERE user_id = 0) AS moves
+             WHERE account LIKE 'venue:%' GROUP BY account) AS b), '{}'),
+  'scales', (SELECT json_object_agg(symbol, scale)
+               FROM (SELECT symbol, scale FROM assets UNION ALL SELECT 'USD', $1::integer) AS s),
+  'in_flight', coalesce((SELECT json_agg(p ORDER BY p.timestamp_ms, p.batch, p.attempt) FROM purchases AS p
+                          WHERE p.state IN ('submitting', 'unknown', 'quarantined')), '[]'),
+  'prices', coalesce((SELECT json_object_agg(symbol, price) FROM assets WHERE price IS NOT NULL), '{}'))"""
 
 
 class PostgresReadModels:
@@ -106,15 +138,8 @@ class PostgresReadModels:
         return tuple(read_asset(row) for row in await self._database.fetch(_ASSETS))
 
     async def list_ledger(self) -> tuple[LedgerBalance, ...]:
-        async def patiently(connection: Connection) -> tuple[LedgerBalance, ...]:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                await connection.execute(f"SET LOCAL statement_timeout = '{_LEDGER_PATIENCE_S}s'")
-                rows = await connection.fetch(
-                    _LEDGER, USD_SCALE, DEFAULT_ASSET_SCALE, timeout=_LEDGER_PATIENCE_S
-                )
-            return tuple(read(LedgerBalance, row) for row in rows)
-
-        return await self._database.load(patiently)
+        rows = await self._patiently(_LEDGER, USD_SCALE, DEFAULT_ASSET_SCALE)
+        return tuple(read(LedgerBalance, row) for row in rows)
 
     async def find_due(self, at_us: int) -> Due:
         waiting = await self._database.fetch(FIND_WAITING)
@@ -123,6 +148,38 @@ class PostgresReadModels:
             waiting=tuple(read(Waiting, row) for row in waiting),
             batches=tuple(row["key"] for row in batches),
         )
+
+    async def get_statement(self, user_id: UserId, order_id: OrderId) -> StatementView:
+        text = await self._database.fetchval(_STATEMENT, user_id, order_id)
+        if text is None:
+            raise NotFound("statement of order", order_id)
+        return msgspec.json.decode(text, type=StatementView)
+
+    async def list_quarantined(self) -> tuple[Purchase, ...]:
+        return tuple(read(Purchase, row) for row in await self._database.fetch(_QUARANTINED))
+
+    async def list_given_up(self, since_ms: int) -> tuple[Purchase, ...]:
+        rows = await self._database.fetch(_GIVEN_UP, since_ms, _ENOUGH_GIVEN_UP)
+        return tuple(read(Purchase, row) for row in rows)
+
+    async def list_breaks(self) -> tuple[Break, ...]:
+        return tuple(read(Break, row) for row in await self._database.fetch(_BREAKS))
+
+    async def list_differences(self) -> tuple[Difference, ...]:
+        return await self._database.load(audit.list_differences)
+
+    async def get_mirror(self) -> Mirror:
+        text = await self._patiently(_MIRROR, USD_SCALE)
+        return msgspec.json.decode(text[0][0], type=Mirror)
+
+    async def _patiently(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """A read that may walk through the whole ledger."""
+
+        async def read_all(connection: Connection) -> list[asyncpg.Record]:
+            async with audit.patience(connection):
+                return await connection.fetch(sql, *args, timeout=audit.PATIENCE_S)
+
+        return await self._database.load(read_all)
 
 
 def _order_view(row: asyncpg.Record) -> OrderView:

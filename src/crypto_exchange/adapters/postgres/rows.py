@@ -14,9 +14,13 @@ from crypto_exchange.domain.change import Transition
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ledger import Transfer
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.statement import Statement
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 Row = TypeVar("Row", bound=msgspec.Struct)
+
+_FOREIGN_WORDS = frozenset({"message", "evidence"})
+"""What an exchange or a person has said."""
 
 Columns: TypeAlias = list[Sequence[object]]
 """The arrays of a statement, one per column."""
@@ -82,14 +86,19 @@ def fill_columns(fills: Iterable[tuple[Purchase, Fill]]) -> Columns:
     )
 
 
+def statement_columns(statements: Iterable[Statement]) -> Columns:
+    """Columns of `STATEMENTS`: the whole statement as JSON beside its key."""
+    return _transpose((s.batch, s.asset, msgspec.json.encode(s).decode()) for s in statements)
+
+
 def plain(row: msgspec.Struct) -> dict[str, Any]:
     """A Struct's fields by name, enums by value, an asset's rule flat; text that Postgres can hold."""
     fields: dict[str, Any] = msgspec.to_builtins(row)
     if "rule" in fields:
         fields = fields.pop("rule") | fields
-    if fields.get("message"):
-        # The exchange's own words may hold anything; text in Postgres has no NUL.
-        fields["message"] = fields["message"].replace("\0", "")
+    for name in _FOREIGN_WORDS & fields.keys():
+        # They may hold anything; text in Postgres has no NUL.
+        fields[name] = fields[name] and fields[name].replace("\0", "")
     return fields
 
 

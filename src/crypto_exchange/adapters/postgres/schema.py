@@ -23,23 +23,16 @@ _CONNECT_PATIENCE_S = 5
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def migrate(dsn: str) -> None:
-    """Bring a database to the newest schema. Blocks: call it in a thread where a loop runs.
+def migrate(dsn: str, revision: str = "head") -> None:
+    """Bring a database to the newest schema, or up to an older one. Blocks: call it in a thread where
+    a loop runs.
 
     Raises:
         Unavailable: the database cannot be reached, or is locked by somebody for too long.
     """
-    connect = partial(asyncpg.connect, dsn, timeout=_CONNECT_PATIENCE_S)
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
-    config = SQLAlchemyAsyncConfig(
-        engine_instance=engine,
-        alembic_config=AlembicAsyncConfig(
-            script_location=str(_MIGRATIONS), version_table_name="alembic_version"
-        ),
-    )
     try:
         with _ONE_AT_A_TIME:
-            AlembicCommands(config).upgrade()
+            _commands(dsn).upgrade(revision)
     except (DBAPIError, OSError) as error:
         raise Unavailable(f"Postgres could not be migrated: {error}") from error
 
@@ -56,3 +49,15 @@ async def current_revision(database: Database) -> str | None:
         return None
     revision: str | None = await database.fetchval("SELECT version_num FROM alembic_version")
     return revision
+
+
+def _commands(dsn: str) -> AlembicCommands:
+    connect = partial(asyncpg.connect, dsn, timeout=_CONNECT_PATIENCE_S)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    config = SQLAlchemyAsyncConfig(
+        engine_instance=engine,
+        alembic_config=AlembicAsyncConfig(
+            script_location=str(_MIGRATIONS), version_table_name="alembic_version"
+        ),
+    )
+    return AlembicCommands(config)

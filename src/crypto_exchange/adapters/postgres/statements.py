@@ -11,7 +11,14 @@ from functools import cache
 
 import msgspec
 
-from crypto_exchange.adapters.postgres.columns import ASSETS, ORDERS, RULE, TABLES
+from crypto_exchange.adapters.postgres.columns import (
+    ASSETS,
+    BREAKS,
+    ORDERS,
+    PURCHASES,
+    RULE,
+    TABLES,
+)
 
 
 @cache
@@ -63,6 +70,12 @@ MOVE_PURCHASES = Move(
     guard=("state",),
     writes=("state", "code", "message"),
 )
+MOVE_BREAKS = Move(
+    table="breaks",
+    key=("key",),
+    guard=("version",),
+    writes=("closed_at_us", "evidence", "version"),
+)
 MOVE_SESSIONS = Move(
     table="sessions",
     key=("user_id", "id"),
@@ -104,11 +117,14 @@ SELECT user_id, operation, key, fingerprint, resource_id
   FROM requests WHERE user_id = $1 AND operation = $2 AND key = $3"""
 GET_ORDER = f"SELECT {', '.join(ORDERS)} FROM orders WHERE user_id = $1 AND id = $2"  # noqa: S608 - our own names
 GET_ASSET = f"SELECT {', '.join(ASSETS)} FROM assets WHERE symbol = $1"  # noqa: S608 - our own names
+GET_PURCHASE = f"SELECT {', '.join(PURCHASES)} FROM purchases WHERE batch = $1 AND attempt = $2"  # noqa: S608 - our own names
+GET_BREAK = f"SELECT {', '.join(BREAKS)} FROM breaks WHERE key = $1"  # noqa: S608 - our own names
 GET_USER = "SELECT id, username, password_hash, role FROM users WHERE id = $1"
 FIND_USER_ID = "SELECT user_id FROM usernames WHERE username_key = $1"
 FIND_SESSION = """
 SELECT user_id, id, generation, expires_at_us, revoked FROM sessions WHERE user_id = $1 AND id = $2"""
 LOCK_INVENTORY = "SELECT 1 FROM inventory WHERE asset = $1 FOR UPDATE"
+LOCK_PURCHASES = "SELECT 1 FROM purchases WHERE batch = $1 AND asset = $2 FOR UPDATE"
 LOCK_BATCH = "SELECT 1 FROM batches WHERE key = $1 AND asset = $2 FOR UPDATE"
 FIND_BATCH_ASSET = "SELECT asset FROM batches WHERE key = $1"
 

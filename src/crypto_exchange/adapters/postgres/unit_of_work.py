@@ -21,14 +21,18 @@ from crypto_exchange.adapters.postgres.statements import (
     GET_ASSET,
     GET_BATCH,
     GET_BOOK,
+    GET_BREAK,
     GET_ORDER,
+    GET_PURCHASE,
     GET_USER,
     GET_WALLET,
     LOCK_BATCH,
     LOCK_INVENTORY,
+    LOCK_PURCHASES,
 )
 from crypto_exchange.adapters.postgres.writes import is_user_command, write, write_user_command
 from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, StoredRequest
 from crypto_exchange.domain.errors import (
     Conflict,
@@ -40,6 +44,7 @@ from crypto_exchange.domain.errors import (
 )
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
@@ -138,6 +143,20 @@ class PostgresUnitOfWork:
             raise NotFound("batch", key)
         return opened
 
+    async def get_purchase(self, key: BatchKey, attempt: int) -> Purchase:
+        if self._transaction is not None:
+            await self._lock_batch(key)
+        row = await self._fetchrow(GET_PURCHASE, key, attempt)
+        if row is None:
+            raise NotFound("attempt", f"{key}-{attempt}")
+        return read(Purchase, row)
+
+    async def get_break(self, key: str) -> Break:
+        row = await self._fetchrow(GET_BREAK + self._for_update, key)
+        if row is None:
+            raise NotFound("break", key)
+        return read(Break, row)
+
     async def find_user(self, username: str) -> User | None:
         if not (username.isascii() and username.isprintable()):
             return None  # Nobody can have it, and Postgres could not compare it as Python does.
@@ -191,6 +210,7 @@ class PostgresUnitOfWork:
         if row is not None:
             await self._fetchrow(LOCK_INVENTORY, row["asset"])
             await self._fetchrow(LOCK_BATCH, key, row["asset"])
+            await self._fetchrow(LOCK_PURCHASES, key, row["asset"])
 
     async def _find_view(self, kind: type[View], sql: str, *args: object) -> View | None:
         """What one statement put together as JSON, in which integers are exact."""

@@ -12,6 +12,7 @@ from crypto_exchange.adapters.postgres.rows import (
     event_columns,
     fill_columns,
     move_columns,
+    statement_columns,
     transfer_columns,
 )
 from crypto_exchange.adapters.postgres.statements import (
@@ -22,6 +23,7 @@ from crypto_exchange.adapters.postgres.statements import (
     LOCK_WALLET,
     MOVE_ASSETS,
     MOVE_BATCHES,
+    MOVE_BREAKS,
     MOVE_INVENTORY,
     MOVE_ORDERS,
     MOVE_PURCHASES,
@@ -99,6 +101,7 @@ async def write(connection: Connection, change: Change) -> None:
     await _move(connection, MOVE_BATCHES, change.batches)
     await _move(connection, MOVE_PURCHASES, change.purchases)
     await _move(connection, MOVE_ASSETS, change.assets)
+    await _move(connection, MOVE_BREAKS, change.breaks)
     await _move(connection, MOVE_SESSIONS, change.sessions)
     await _write_wallets(connection, change, deltas.wallets)
     await _move(connection, MOVE_ORDERS, change.orders)
@@ -122,6 +125,8 @@ def _inserts(change: Change) -> Iterator[tuple[str, Columns]]:
         ("batches", columns(change.new_batches)),
         ("purchases", columns(change.new_purchases)),
         ("fills", fill_columns(change.fills)),
+        ("statements", statement_columns(change.new_statements)),
+        ("breaks", columns(change.new_breaks)),
         ("transfers", transfer_columns(change.transfers)),
         ("events", event_columns(change.events)),
     )

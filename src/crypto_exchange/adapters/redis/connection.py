@@ -48,7 +48,8 @@ class RedisConnection:
             self._next_try = now + self._rest_s
         try:
             result = await command(*args)
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+        # TimeoutError is an OSError; uvloop answers a write to a closed connection by RuntimeError.
+        except (RedisError, OSError, RuntimeError) as error:
             self._fail(error)
             return None
         if self._failing:

@@ -46,8 +46,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens
 
     def stamp(self) -> Stamp:
-        """Now, on both clocks."""
-        return Stamp(at_us=self.clock.now_us(), exchange_ms=self.exchange.now_ms())
+        """Now, on both clocks; on ours alone while the exchange's is not known."""
+        try:
+            exchange_ms = self.exchange.now_ms()
+        except Unavailable:
+            exchange_ms = None
+        return Stamp(at_us=self.clock.now_us(), exchange_ms=exchange_ms)
 
     def keys(self) -> Iterator[str]:
         """Random keys without end."""

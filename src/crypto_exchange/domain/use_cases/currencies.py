@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from crypto_exchange.domain.asset import Asset
-from crypto_exchange.domain.cashier import halt
 from crypto_exchange.domain.errors import UnknownAsset
+from crypto_exchange.domain.halting import halt
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.use_cases.context import Context, transact

@@ -9,7 +9,6 @@ from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.change import Change, RequestKey
 from crypto_exchange.domain.errors import RequestRepeated
 from crypto_exchange.domain.ids import HOUSE, Symbol
-from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, pow10
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.use_cases.context import Context, transact
 
@@ -49,8 +48,8 @@ async def book_capital(context: Context) -> Mapping[str, int]:
     Units as `cashier.fund`.
     """
     scales = {asset.symbol: asset.scale for asset in await context.queries.list_assets()}
-    balances = await context.exchange.list_balances()
-    found = {c: _in_scale(a, scales.get(c, DEFAULT_ASSET_SCALE)) for c, a in balances.items() if a}
+    balances = await context.exchange.list_balances(scales)
+    found = {currency: amount for currency, amount in balances.items() if amount}
 
     async def script(work: UnitOfWork) -> Mapping[str, int]:
         if await work.find_request(HOUSE, _FIRST.operation, _FIRST.key) is not None:
@@ -68,8 +67,3 @@ async def book_capital(context: Context) -> Mapping[str, int]:
 def _listed(symbol: Symbol, scale: int, rule: MarketRule | None) -> Asset:
     unknown = MarketRule(lot_step=1, min_notional=0)
     return Asset(symbol=symbol, scale=scale, rule=rule or unknown, trading=rule is not None)
-
-
-def _in_scale(amount: int, scale: int) -> int:
-    """Balances come in 10⁻⁸ coins; what is smaller than the asset's unit is left out."""
-    return amount * pow10(scale) // pow10(DEFAULT_ASSET_SCALE)

@@ -1,13 +1,14 @@
-"""Order commands: place, once per idempotency key, and cancel."""
+"""Orders: place, once per idempotency key, cancel, and show the receipt."""
 
 from __future__ import annotations
 
 from crypto_exchange.domain.change import Change
-from crypto_exchange.domain.errors import RequestRepeated
+from crypto_exchange.domain.errors import NotFound, RequestRepeated
 from crypto_exchange.domain.ids import OrderId, UserId
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.placement import PlaceOrder, cancel_order, place_order
 from crypto_exchange.domain.ports import UnitOfWork
+from crypto_exchange.domain.receipt import Receipt, make_receipt
 from crypto_exchange.domain.use_cases.context import Context, transact
 from crypto_exchange.domain.use_cases.currencies import get_asset
 from crypto_exchange.domain.use_cases.wallets import find_repeated
@@ -40,6 +41,21 @@ async def cancel(context: Context, user_id: UserId, order_id: OrderId) -> Order:
     order = await transact(context, script)
     await context.tally.add(order.asset, -order.total, direct=False)
     return order
+
+
+async def get_receipt(context: Context, user_id: UserId, order_id: OrderId) -> Receipt:
+    """What a user's own order got of the batch that settled it.
+
+    Raises:
+        NotFound: there is no such order, or no batch has settled it.
+    """
+    try:
+        view = await context.queries.get_statement(user_id, order_id)
+    except NotFound:
+        order = (await context.queries.get_order(user_id, order_id)).order
+        was = f"order {order.id}, {order.state.value} and not settled by a batch"
+        raise NotFound("receipt", was) from None
+    return make_receipt(view.order, view.statement)
 
 
 async def _place(context: Context, command: PlaceOrder) -> tuple[Order, int, bool]:

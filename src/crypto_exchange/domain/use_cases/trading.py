@@ -9,14 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from crypto_exchange.domain import attempt
 from crypto_exchange.domain.aggregation import is_due, needs_more, seal_book
-from crypto_exchange.domain.batch import BatchState
+from crypto_exchange.domain.batch import Batch, BatchState
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import OutcomeUnknown, Unavailable
 from crypto_exchange.domain.ids import BatchKey, Symbol
 from crypto_exchange.domain.ports import UnitOfWork
-from crypto_exchange.domain.purchase import Absent, Filled, Finding, Purchase, Rejected, Working
+from crypto_exchange.domain.purchase import (
+    Absent,
+    Filled,
+    Finding,
+    Purchase,
+    PurchaseState,
+    Rejected,
+    Working,
+)
+from crypto_exchange.domain.quarantine import is_beyond_reach, quarantine
+from crypto_exchange.domain.retrial import retry
 from crypto_exchange.domain.settlement import settle
 from crypto_exchange.domain.use_cases.context import Context, transact
 from crypto_exchange.domain.use_cases.currencies import refresh_rules
@@ -51,6 +63,7 @@ async def execute(context: Context, key: BatchKey, purchase: Purchase | None) ->
     try:
         outcome = await context.exchange.submit(purchase)
     except OutcomeUnknown:
+        await _note_lost(context, key, purchase.attempt)
         return  # Its batch comes due when the window is over; then somebody asks the exchange.
     await _conclude(context, key, purchase.attempt, outcome)
 
@@ -62,16 +75,23 @@ async def resolve(context: Context, key: BatchKey) -> None:
         work.abandon()
     if opened.batch.state is not BatchState.SEALED:
         return
+    purchase = opened.purchase
     if not opened.batch.live:
-        if opened.batch.counted:  # the exchange said that our rules are out of date
-            await refresh_rules(context)
-        await _retry(context, key)
-    elif opened.purchase is None:
+        await _retry(context, key, may_send=await _knows_rules(context, opened.batch))
+    elif purchase is None:
         await _conclude(context, key, opened.batch.attempt, None)
-    else:
-        await _conclude(
-            context, key, opened.purchase.attempt, await _look_up(context, opened.purchase)
-        )
+    elif purchase.state is not PurchaseState.QUARANTINED:
+        await _conclude(context, key, purchase.attempt, await _look_up(context, purchase))
+
+
+async def _knows_rules(context: Context, batch: Batch) -> bool:
+    """Reload the market rules if the exchange said that ours are out of date."""
+    if batch.counted:
+        try:
+            await refresh_rules(context)
+        except Unavailable:
+            return False
+    return True
 
 
 async def _look_up(context: Context, purchase: Purchase) -> Finding:
@@ -112,11 +132,16 @@ async def _seal_oldest(context: Context, symbol: Symbol, limit: int) -> tuple[Ch
     return change, more
 
 
-async def _retry(context: Context, key: BatchKey) -> None:
+async def _retry(context: Context, key: BatchKey, *, may_send: bool) -> None:
+    """Make the next attempt; if none may be sent, members leave at their deadline all the same."""
+
     def decide(opened: OpenBatch) -> Change | None:
         if opened.batch.live:
             return None
-        return attempt.retry(opened, policy=context.policy, stamp=context.stamp())
+        stamp = context.stamp()
+        if not may_send:
+            stamp = msgspec.structs.replace(stamp, exchange_ms=None)
+        return retry(opened, policy=context.policy, stamp=stamp)
 
     change = await _change_batch(context, key, decide)
     if change is None or not change.batches[0].after.live:
@@ -128,25 +153,43 @@ async def _retry(context: Context, key: BatchKey) -> None:
         await execute(context, key, purchase)
 
 
+async def _note_lost(context: Context, key: BatchKey, number: int) -> None:
+    """Write that the sender of an attempt got no answer."""
+    await _change_attempt(
+        context, key, number, lambda o: attempt.note_lost(o, at_us=context.clock.now_us())
+    )
+
+
 async def _conclude(context: Context, key: BatchKey, number: int, finding: Finding | None) -> None:
-    """Write what came of an attempt, unless somebody else did before."""
-
-    def decide(opened: OpenBatch) -> Change | None:
-        if not opened.batch.live or opened.batch.attempt != number:
-            return None
-        return _follow(context, opened, finding)
-
-    await _change_batch(context, key, decide)
+    """Write what came of an attempt."""
+    await _change_attempt(context, key, number, lambda opened: _follow(context, opened, finding))
 
 
-def _follow(context: Context, opened: OpenBatch, finding: Finding | None) -> Change:
+async def _change_attempt(
+    context: Context, key: BatchKey, number: int, decide: Callable[[OpenBatch], Change | None]
+) -> None:
+    """Change a batch whose attempt of that number has no outcome yet; somebody else may be first."""
+
+    def decide_if_live(opened: OpenBatch) -> Change | None:
+        live = opened.batch.live and opened.batch.attempt == number
+        return decide(opened) if live else None
+
+    await _change_batch(context, key, decide_if_live)
+
+
+def _follow(context: Context, opened: OpenBatch, finding: Finding | None) -> Change | None:
     policy, at_us = context.policy, context.clock.now_us()
     if finding is None or isinstance(finding, Filled):
         return settle(opened, finding, at_us=at_us)
     if isinstance(finding, Rejected):
         return attempt.reject(opened, finding, policy=policy, at_us=at_us)
-    if isinstance(finding, Absent) and attempt.proves_absence(opened, finding, policy):
+    if opened.purchase is not None and opened.purchase.state is PurchaseState.QUARANTINED:
+        return None  # somebody else was first: only an operator's word leads out of it
+    reach_ms = context.exchange.reach_ms()
+    if isinstance(finding, Absent) and attempt.proves_absence(opened, finding, reach_ms, policy):
         return attempt.give_up_absent(opened, finding, policy=policy, at_us=at_us)
+    if is_beyond_reach(opened, reach_ms, policy, at_us):
+        return quarantine(opened, at_us=at_us)
     return attempt.postpone(opened, policy=policy, at_us=at_us)
 
 

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+from crypto_exchange.bootstrap import open_context
+from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.entrypoints.cli.run_file import Addresses, find_addresses
 from crypto_exchange.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def run_with_context(settings: Settings, command: Callable[[Context], Awaitable[Result]]) -> Result:
+    """Connect to the service, and run a command with its ports.
+
+    Raises:
+        CommandError: as `reachable`.
+        Unavailable: the database cannot be reached.
+    """
+
+    async def connected() -> Result:
+        async with open_context(reachable(settings)) as context:
+            return await command(context)
+
+    return asyncio.run(connected())
 
 
 def reachable(settings: Settings) -> Settings:
@@ -16,7 +38,11 @@ def reachable(settings: Settings) -> Settings:
     Raises:
         CommandError: an address is not given, and no `serve` runs on DATA_DIR to take it from.
     """
-    if not settings.embedded_postgres and not settings.embedded_redis and settings.exchange_url:
+    if (
+        not settings.embedded_postgres
+        and not settings.embedded_redis
+        and not settings.embedded_exchange
+    ):
         return settings
     addresses = running(settings)
     secrets = settings.data_dir / "secrets.json"
@@ -55,7 +81,9 @@ def addresses_as_settings(addresses: Addresses) -> dict[str, str]:
         "REDIS_HOST": redis.hostname or "",
         "REDIS_PORT": str(redis.port),
         "REDIS_PASSWORD": unquote(redis.password or ""),
+        "EXCHANGE_ID": addresses.exchange_id,
         "EXCHANGE_URL": addresses.exchange_url,
         "EXCHANGE_API_KEY": addresses.exchange_api_key,
         "EXCHANGE_API_SECRET": addresses.exchange_api_secret,
+        "EXCHANGE_API_PASSPHRASE": addresses.exchange_api_passphrase,
     }

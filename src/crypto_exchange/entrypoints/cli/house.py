@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import getpass
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
-from crypto_exchange.bootstrap import open_context
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.cashier import Deposit
 from crypto_exchange.domain.errors import UnknownAsset, UsernameTaken
 from crypto_exchange.domain.ledger import USD
-from crypto_exchange.domain.money import DOLLAR, PRICE_SCALE, USD_SCALE, format_units, parse_units
+from crypto_exchange.domain.money import (
+    DEFAULT_ASSET_SCALE,
+    DOLLAR,
+    PRICE_SCALE,
+    USD_SCALE,
+    format_units,
+    parse_units,
+)
 from crypto_exchange.domain.use_cases import accounts, currencies, house, wallets
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import Role
 from crypto_exchange.domain.views import LedgerBalance
-from crypto_exchange.entrypoints.cli.connection import reachable
+from crypto_exchange.entrypoints.cli.connection import run_with_context
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.settings import Settings
 
-Result = TypeVar("Result")
 DEMO_LOGIN = ("admin", "new_password")
 _SEEDED = ("ABAN", "BTC", "ETH")
 _DEMO_BALANCE = 1_000 * DOLLAR
@@ -34,7 +37,7 @@ _DEMO_BALANCE = 1_000 * DOLLAR
 def seed(settings: Settings, _options: argparse.Namespace) -> int:
     """Write the seed data; what is there already stays as it is."""
     with_login = settings.embedded_postgres
-    _run(settings, lambda context: seed_all(context, settings, with_login=with_login))
+    run_with_context(settings, lambda context: seed_all(context, settings, with_login=with_login))
     return 0
 
 
@@ -62,7 +65,9 @@ def fund(settings: Settings, options: argparse.Namespace) -> int:
     sign, text = (-1, options.amount[1:]) if options.amount.startswith("-") else (1, options.amount)
 
     async def command(context: Context) -> None:
-        scales = {a.symbol: a.scale for a in await context.queries.list_assets()} | {USD: USD_SCALE}
+        mirror = await context.queries.get_mirror()
+        unlisted = dict.fromkeys(mirror.balances, DEFAULT_ASSET_SCALE)  # coins that pay fees
+        scales = unlisted | mirror.scales | {USD: USD_SCALE}
         if options.currency not in scales:
             raise UnknownAsset(options.currency)
         try:
@@ -73,7 +78,7 @@ def fund(settings: Settings, options: argparse.Namespace) -> int:
             raise CommandError("AMOUNT: expected more than 0, was 0", 2)
         await house.fund(context, options.currency, sign * amount)
 
-    _run(settings, command)
+    run_with_context(settings, command)
     print(f"booked {options.amount} {options.currency} as capital")
     return 0
 
@@ -84,7 +89,7 @@ def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
         username, password = _ask_credentials(options)
     except EOFError:
         raise CommandError("expected a username and a password, was the end of input", 2) from None
-    _run(
+    run_with_context(
         settings,
         lambda context: accounts.register(context, username, password, role=Role.ADMIN),
     )
@@ -94,7 +99,7 @@ def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
 
 def list_assets(settings: Settings, _options: argparse.Namespace) -> int:
     """List the assets as the database has them."""
-    assets = _run(settings, lambda context: context.queries.list_assets())
+    assets = run_with_context(settings, lambda context: context.queries.list_assets())
     row = "{:<8} {:<8} {:>18} {:>14} {:>14}"
     print(row.format("ASSET", "STATUS", "PRICE USD", "LOT STEP", "MINIMUM USD"))
     for asset in assets:
@@ -114,7 +119,7 @@ def resume(settings: Settings, options: argparse.Namespace) -> int:
 
 def ledger(settings: Settings, options: argparse.Namespace) -> int:
     """Print all balances and sums; exit code 1 if a currency's accounts do not sum to zero."""
-    rows = _run(settings, lambda context: context.queries.list_ledger())
+    rows = run_with_context(settings, lambda context: context.queries.list_ledger())
     accounts_by_name = {row.account: format_units(row.balance, row.scale) for row in rows}
     sums = _sums(rows)
     if options.json:
@@ -129,7 +134,7 @@ def ledger(settings: Settings, options: argparse.Namespace) -> int:
 
 def ledger_sums(settings: Settings) -> dict[str, str]:
     """Each currency's sum over all accounts."""
-    return _sums(_run(settings, lambda context: context.queries.list_ledger()))
+    return _sums(run_with_context(settings, lambda context: context.queries.list_ledger()))
 
 
 def show_urls(_settings: Settings, _options: argparse.Namespace) -> int:
@@ -139,14 +144,6 @@ def show_urls(_settings: Settings, _options: argparse.Namespace) -> int:
     for served in list_served():
         print(f"{served.method:<7} {served.path.replace(':str', ''):<44} {served.summary}")
     return 0
-
-
-def _run(settings: Settings, command: Callable[[Context], Awaitable[Result]]) -> Result:
-    async def with_context() -> Result:
-        async with open_context(reachable(settings)) as context:
-            return await command(context)
-
-    return asyncio.run(with_context())
 
 
 def _ask_credentials(options: argparse.Namespace) -> tuple[str, str]:
@@ -170,7 +167,9 @@ async def _create_demo_login(context: Context) -> None:
 
 
 def _set_halted(settings: Settings, symbol: str, *, halted: bool) -> int:
-    _run(settings, lambda context: currencies.halt_asset(context, symbol, halted=halted))
+    run_with_context(
+        settings, lambda context: currencies.halt_asset(context, symbol, halted=halted)
+    )
     print(f"{symbol} is {'halted' if halted else 'no longer halted by an operator'}")
     return 0
 

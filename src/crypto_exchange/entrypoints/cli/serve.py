@@ -55,10 +55,11 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings) -> int:
+    bootstrap.check_exchange(settings)
     records = settings.data_dir / "processes"
     for name in stop_leftovers(records):
         _say(f"stopped {name}, left over from a server that was killed")
-    exchange_is_ours = settings.exchange_url is None
+    exchange_is_ours = settings.embedded_exchange
     servers, settings = _plan(settings)
     listener = listen(settings)
     if (port := listener.getsockname()[1]) != settings.port:
@@ -101,7 +102,7 @@ def _plan(settings: Settings) -> tuple[list[EmbeddedPostgres | EmbeddedValkey], 
         servers.append(valkey)
         texts |= {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(valkey.port)}
         texts["REDIS_PASSWORD"] = secrets["REDIS_PASSWORD"]
-    if settings.exchange_url is None:
+    if settings.embedded_exchange:
         texts |= _paper_settings(settings, secrets)
     return servers, settings.replaced(texts)
 
@@ -126,9 +127,11 @@ def _addresses(settings: Settings, listener: socket.socket) -> Addresses:
     return Addresses(
         api_url=f"http://{shown}:{listener.getsockname()[1]}",
         metrics_url=None,
+        exchange_id=settings.exchange_id,
         exchange_url=settings.exchange_url or "",
         exchange_api_key=str(settings.exchange_api_key or ""),
         exchange_api_secret=str(settings.exchange_api_secret or ""),
+        exchange_api_passphrase=str(settings.exchange_api_passphrase or ""),
         postgres_dsn=bootstrap.postgres_dsn(settings),
         redis_url=bootstrap.redis_url(settings),
     )

@@ -50,6 +50,7 @@ def worker(settings: Settings, _options: argparse.Namespace) -> int:
                 queue=opened.queue,
                 wakeups=opened.wakeups,
                 scan_interval_us=settings.scan_interval,
+                audit_interval_us=settings.audit_interval,
             )
 
     log_to_stderr(settings)

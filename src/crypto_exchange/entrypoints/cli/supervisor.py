@@ -24,7 +24,7 @@ from crypto_exchange.entrypoints.cli.run_file import ChildProcess
 
 _PAUSE_S = 0.1
 _BACKOFF_S = (0.5, 10.0)
-_HEALTHY_S = 30.0
+_HEALTHY_S = 5.0
 _AT_ONCE_S = 10.0
 _REFUSALS = 3
 _EARLY_DEATHS = 5
@@ -88,7 +88,7 @@ class Supervisor:
 
     At its end all are stopped, the last started first, within 20 s; neighbours of the same role
     together. A child that dies is started again after 0.5 s, 1 s … 10 s, from 0.5 s again once it ran
-    for 30 s. `on_change` is told all running children whenever that changes, `say` what befell them.
+    for 5 s. `on_change` is told all running children whenever that changes, `say` what befell them.
     """
 
     def __init__(

@@ -21,6 +21,7 @@ from crypto_exchange.entrypoints.http.operations import (
     route,
 )
 from crypto_exchange.entrypoints.http.paging import read_page
+from crypto_exchange.entrypoints.http.receipts import ReceiptResponse, receipt_response
 from crypto_exchange.entrypoints.http.replies import Reply, json_reply, replayed
 from crypto_exchange.entrypoints.http.schemas import OrderRequest, OrderResponse, order_response
 
@@ -49,6 +50,23 @@ _CANCELLED = (
     '"state": "cancelled", "filled_amount": 0, "refunded": 4.00, "reason": null, '
     '"created_at": "2026-01-31T12:00:00.000000Z"}'
 )
+_RECEIPT = (
+    '{"order_id": 2, "batch": "0123456789abcdef01234567", "rule": 1, "asset": "BTC", "scale": 8, '
+    '"pricing": "quoted", "bought": 0.0002, "inventory_used": 0, "members": [{"id": '
+    '"ff96e7517d4c6cb0c2b7e50979a0733bc3247377a09d8a6d43ace8836b8821c9", "quantity": 0.00008, '
+    '"total": 4.00, "direct": false}, {"id": '
+    '"2a4c68acdb2fd77ecdb401ec3ccedc357d0473e7a4d1732245a4d2bf918bb491", "quantity": 0.00012, '
+    '"total": 6.00, "direct": false}], "fills": [{"trade_id": "28457", "quantity": 0.0002, '
+    '"cost": 10.0002, "fee": 0.0100002, "fee_currency": "USD"}], "index": 1, '
+    '"quantity": 0.00012, "charge": 6.00, "refund": 0.00}'
+)
+_PROVING = """\
+What the order got of the purchase that settled it, and everything that this follows from: the members
+(under hashes, with what they asked for), the trades, the coins that the house gave, and the version of
+the rules. `crypto-exchange verify-receipt` computes the share again from it, without this service.
+
+An order that waits, was cancelled, or ended without being settled by a batch has no receipt.
+"""
 
 
 @route(
@@ -154,7 +172,27 @@ async def cancel_order(request: ApiRequest) -> Reply:
     return json_reply(order_response(order, asset.scale))
 
 
-ROUTES = (place_order, list_orders, get_order, cancel_order)
+@route(
+    Operation(
+        method="GET",
+        path=f"{_BASE}/{{id:str}}/receipt/",
+        name="get_receipt",
+        summary="Show how an order's share of its batch was computed",
+        tag="orders",
+        description=_PROVING,
+        answer=ReceiptResponse,
+        refusals=("not_found",),
+        answer_example=_RECEIPT,
+    )
+)
+async def get_receipt(request: ApiRequest) -> Reply:
+    """200 with the receipt."""
+    order_id = read_id(request, "order")
+    receipt = await orders.get_receipt(get_context(request), get_user_id(request), order_id)
+    return json_reply(receipt_response(receipt))
+
+
+ROUTES = (place_order, list_orders, get_order, cancel_order, get_receipt)
 
 
 def _read_wanted(body: OrderRequest) -> tuple[int | None, int | None]:

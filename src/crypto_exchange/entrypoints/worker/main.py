@@ -17,12 +17,17 @@ from crypto_exchange.entrypoints.worker.parts import Queue, SyncedClock, WorkerP
 from crypto_exchange.entrypoints.worker.relay import Relay
 from crypto_exchange.entrypoints.worker.repetition import Outage, repeat
 from crypto_exchange.entrypoints.worker.trader import Trader
+from crypto_exchange.entrypoints.worker.watch import Watch
 
 LOG = logging.getLogger(__name__)
 
 _LISTEN_S = 0.05
 _PRICES_S = 1.0
 _RULES_S = 60.0
+_ATTEMPTS_S = 30.0
+_FIRST_AUDIT_S = 30.0
+"""By then the capital of a new installation is booked."""
+
 _FIRST_LOOK_S = 3.0
 _GRACE_S = 8.0
 """What work under way gets at the end. A call to the exchange that takes longer is cut off: its batch
@@ -115,6 +120,14 @@ def _repetitions(parts: WorkerParts, relay: Relay) -> list[Coroutine[Any, Any, N
         repeat("refreshing prices", partial(currencies.refresh_prices, context), every_s=_PRICES_S),
         repeat("refreshing rules", partial(currencies.refresh_rules, context), every_s=_RULES_S),
     ]
+    watch = Watch(context)
+    tended = "late fills and quarantine"
+    repetitions.append(repeat(tended, watch.tend_attempts, every_s=_ATTEMPTS_S))
+    if parts.audit_interval_us is not None:
+        every_s = parts.audit_interval_us / 1_000_000
+        repetitions.append(
+            repeat("the audit", watch.look, every_s=every_s, first_s=min(_FIRST_AUDIT_S, every_s))
+        )
     if isinstance(exchange, SyncedClock):
         clock = repeat("asking the exchange's time", exchange.sync_clock, every_s=_RULES_S)
         repetitions.insert(0, clock)

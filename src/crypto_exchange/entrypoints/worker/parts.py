@@ -54,9 +54,12 @@ class SyncedClock(Protocol):
 
 
 class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
-    """Without a queue or wake-ups the worker does everything itself, at most a scan later."""
+    """Without a queue or wake-ups the worker does everything itself, at most a scan later; without an
+    interval between audits it makes none.
+    """
 
     context: Context
     queue: Queue | None = None
     wakeups: Wakeups | None = None
     scan_interval_us: int = SECOND_US
+    audit_interval_us: int | None = None

@@ -47,9 +47,14 @@ class Outage:
         return min(_FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 10), _LONGEST_PAUSE_S)
 
 
-async def repeat(what: str, action: Callable[[], Awaitable[object]], *, every_s: float) -> None:
-    """Do something for ever, with `every_s` in between; sooner or later again after a failure."""
+async def repeat(
+    what: str, action: Callable[[], Awaitable[object]], *, every_s: float, first_s: float = 0
+) -> None:
+    """Do something for ever, first after `first_s`, with `every_s` in between; sooner or later again
+    after a failure.
+    """
     outage = Outage(what)
+    await asyncio.sleep(first_s)
     while True:
         try:
             await action()

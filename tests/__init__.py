@@ -1,0 +1,1 @@
+"""Tests: unit, contracts, integration, chaos."""

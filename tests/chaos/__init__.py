@@ -1,0 +1,1 @@
+"""The service under every fault at once: `python -m tests.chaos --help`, docs/chaos.md."""
