@@ -114,19 +114,24 @@ demo: install ## Walk through the main job against a running server
 COMPOSE := docker compose --env-file config.env
 
 .PHONY: build prepare-compose up up-force down check-containers image-check
-build: prepare-compose ## Build the container image
+# One sentence, instead of what docker says of an option that belongs to a plugin it lacks.
+.PHONY: compose
+compose:
+	@docker compose version >/dev/null 2>&1 || { echo "Docker with its compose plugin is needed, was not found" >&2; exit 1; }
+
+build: compose prepare-compose ## Build the container image
 	@$(COMPOSE) build
 
 prepare-compose: ## Write config.env, the settings of the containers, with new secrets; keeps one that is there
 	@ops/prepare-compose.sh
 
-up: prepare-compose ## Start everything in containers, migrated and seeded
+up: compose prepare-compose ## Start everything in containers, migrated and seeded
 	@$(COMPOSE) up --build --detach
 
-up-force: prepare-compose ## Start everything in new containers; the volumes stay
+up-force: compose prepare-compose ## Start everything in new containers; the volumes stay
 	@$(COMPOSE) up --build --detach --force-recreate
 
-down: prepare-compose ## Stop and remove the containers; the volumes stay
+down: compose prepare-compose ## Stop and remove the containers; the volumes stay
 	@$(COMPOSE) down
 
 check-containers: $(CONTAINERS) ## Check Dockerfile and compose.yaml, without an engine

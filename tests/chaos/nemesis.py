@@ -58,6 +58,8 @@ _LEADS_TO = {
     "refund": _NEVER,
     "late": _LATE,
     "give_up": {"kind": "timeout_before", "after_ms": 100},
+    # For longer than anybody waits: nothing of it is bought, and all its orders leave.
+    "expire": {"kind": "halt", "symbol": "SOL", "after_ms": 36_000},
     "lose": {"kind": "http_5xx", "path": "orders", "count": 3},
 }
 """What brings a service to crash points by the beginning of their names."""

@@ -18,8 +18,7 @@ _LOOKED_AFTER_S = 60.0
 QUICK = tuple(
     name
     for name in CRASH_POINTS
-    if name.partition(".")[0]
-    in {"register", "wallet", "order", "cancel", "settle", "tally", "job", "resolve", "expire"}
+    if name.partition(".")[0] in {"order", "settle", "job"}
     or name in {"seal.before_commit", "submit.after_call"}
 )
 """Points whose damage is repaired within seconds; an order that was perhaps never sent takes 30 s."""

@@ -181,6 +181,8 @@ class ExchangeContract:
         assert await venue.exchange.find_late(long_ago) == outcome
         assert await venue.exchange.find_late(later) is None
         assert await venue.exchange.find_late(_purchase(venue)) is None
+        delisted = msgspec.structs.replace(purchase, asset="NOSUCHCOIN")
+        assert await venue.exchange.find_late(delisted) is None
 
     async def test_orders_can_be_looked_up_for_longer_than_absence_takes_to_prove(self) -> None:
         venue = await self.make_exchange()

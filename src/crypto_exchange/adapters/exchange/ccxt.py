@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from crypto_exchange.adapters.exchange.ccxt_amounts import exact, rounded_down, rounded_up
-from crypto_exchange.adapters.exchange.ccxt_client import CcxtClient
+from crypto_exchange.adapters.exchange.ccxt_client import CcxtClient, NoSuchMarket
 from crypto_exchange.adapters.exchange.ccxt_lookup import (
     find_late_order,
     find_order,
@@ -171,7 +171,8 @@ class CcxtExchange:
         return Absent(answered_ms=answered_ms)
 
     async def find_late(self, purchase: Purchase) -> Filled | None:
-        with _amounts_checked():
+        outcome = None
+        with _amounts_checked(), suppress(NoSuchMarket):  # no longer listed: nothing is known of it
             order = await find_late_order(self._client, purchase, self._quote)
             outcome = None if order is None else await self._conclude(purchase, order)
         return outcome if isinstance(outcome, Filled) else None

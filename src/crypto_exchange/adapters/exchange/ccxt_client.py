@@ -29,6 +29,10 @@ class NoSuchOrder(Unavailable):
     """The exchange answered that it has no such order."""
 
 
+class NoSuchMarket(Unavailable):
+    """The exchange does not list what was asked about."""
+
+
 class CcxtClient:
     """One account. `now_us` is a clock of ours that nobody sets, in microseconds since any moment.
 
@@ -183,8 +187,11 @@ class CcxtClient:
         except Unavailable:
             raise
         except Exception as error:
-            if "OrderNotFound" in {each.__name__ for each in type(error).__mro__}:
+            kinds = {each.__name__ for each in type(error).__mro__}
+            if "OrderNotFound" in kinds:
                 raise NoSuchOrder(shown(error)) from error
+            if "BadSymbol" in kinds:
+                raise NoSuchMarket(shown(error)) from error
             raise Unavailable(f"expected an answer of the exchange, was {shown(error)}") from error
 
     def _require_time(self, until_ms: int) -> None:

@@ -149,7 +149,7 @@ def _add_house(commands: _Commands[argparse.ArgumentParser]) -> None:
         "book a balance moved to the exchange as the house's capital",
         "crypto-exchange fund USD 5000.00",
     )
-    fund.add_argument("currency", metavar="CURRENCY", help="USD, or a listed asset's symbol")
+    fund.add_argument("currency", metavar="CURRENCY", help="USD, an asset or a fee coin")
     fund.add_argument(
         "amount",
         metavar="AMOUNT",
