@@ -18,7 +18,7 @@ _LOOKED_AFTER_S = 60.0
 QUICK = tuple(
     name
     for name in CRASH_POINTS
-    if name.partition(".")[0] in {"order", "settle", "job"}
+    if name.partition(".")[0] in {"order", "settle"}
     or name in {"seal.before_commit", "submit.after_call"}
 )
 """Points whose damage is repaired within seconds; an order that was perhaps never sent takes 30 s."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.run import QUICK, Plan, run
 
-SEED = int(os.environ.get("CX_SEED", "20"))
+SEED = int(os.environ.get("CX_SEED", "27"))
 
 
 @pytest.mark.xdist_group("chaos")
