@@ -45,7 +45,7 @@ def retry(opened: OpenBatch, *, policy: Policy, stamp: Stamp) -> Change:
     batch waits on.
     """
     overdue = [o for o in opened.members if o.must_leave(policy, stamp.at_us)]
-    rest = [o for o in opened.members if o not in overdue]
+    rest = [o for o in opened.members if not o.must_leave(policy, stamp.at_us)]
     leaving = {Reason.DEADLINE: overdue}
     if not rest or any(order.direct for order in overdue):
         return _end(opened, leaving, rest, stamp.at_us)
@@ -61,7 +61,8 @@ def retry(opened: OpenBatch, *, policy: Policy, stamp: Stamp) -> Change:
         return _end(opened, leaving | {Reason.PRICE_MOVED: large}, small, stamp.at_us)
     members, plan = _plan_again(passing, large, terms, opened.inventory)
     if members and plan.feasible and (large or _still_enough(members, opened, policy)):
-        moved = [order for order in rest if order not in passing]
+        passed = {order.id for order in passing}
+        moved = [order for order in rest if order.id not in passed]
         leaving |= {Reason.PRICE_MOVED: moved}
         return _next_intent(opened, plan, terms, members, leaving, stamp)
     if large:
