@@ -143,7 +143,7 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test test-browser chaos check format docs requirements clean
+.PHONY: test test-browser test-wheel harness chaos mutants check format docs requirements clean
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
@@ -152,8 +152,25 @@ test: install-dev ## Run all tests; the domain must be covered wholly, the rest 
 test-browser: $(BROWSER) ## Test the API's pages in Debian's Chromium; pictures go to build/pages
 	@$(BIN)/python -m pytest tests/browser
 
+# What tests/ says in many files of the adapters, the kit's own suites say: these, and its searches.
+HARNESS := tests/harness tests/unit/test_contracts_memory.py tests/integration/test_contracts_postgres.py \
+	tests/integration/test_redis_adapter.py::TestAssetCacheWithoutMemory \
+	tests/integration/test_dramatiq_adapter.py::TestQueue \
+	tests/integration/test_binance_adapter.py::TestExchange
+
+harness: install-dev ## Run the testing kit over our own adapters, a search for BUDGET=15s each (SEED=)
+	@$(BIN)/python -m pytest -n 2 --cx-seed $(or $(SEED),0) --cx-budget $(or $(BUDGET),15s) \
+		--cx-require-reach $(HARNESS)
+
+test-wheel: install-dev ## Build the wheel, install it elsewhere (from the registry), use the kit there as a user does
+	@$(BIN)/python -m tests.wheel
+
 chaos: install-dev ## Let people trade while everything fails, then compare all records (SEED=, SECONDS=)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+
+mutants: install-dev ## Show that the tests find seeded bugs: the kit's, then those of the server adapters (SEED=)
+	@$(BIN)/crypto-exchange mutants $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.harness
 
 check: install-dev check-containers ## Check format, style, types, architecture and containers
 	@$(BIN)/ruff format --check --quiet

@@ -1,1 +1,1 @@
-"""Tests: unit, contracts, integration, chaos."""
+"""Tests: unit, integration, chaos."""

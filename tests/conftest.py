@@ -1,12 +1,16 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from _pytest.nodeid import NodeId
 from hypothesis import settings
 
-pytest.register_assert_rewrite("tests.contracts")
+# Nobody here speaks TLS: reading certificates would take each new HTTP client longer than its calls.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 # The same examples every time, and no limit of time: the machine may be busy.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
@@ -17,7 +21,11 @@ pytest_plugins = ["tests.servers", "tests.running"]
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep tests of one group together: pytest-xdist 3.8 writes the group where pytest 9.2 does not look."""
+    """Keep tests of one group together: pytest-xdist 3.8 writes the group where pytest 9.2 does not look.
+
+    The run that waits the longest comes first, then the others with servers of their own, and the
+    short tests at the end, so that no worker is left alone with a long one.
+    """
     if not config.getoption("loadgroup", default=False):
         return
     for item in items:
@@ -29,6 +37,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(
                 f"expected the group in the name of {item.nodeid}, was not there"
             )
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    if group is not None:
+        return 0 if group.args == ("chaos",) else 1
+    return 2 if "integration" in item.path.parts else 3
 
 
 @pytest.fixture(scope="session")

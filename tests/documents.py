@@ -15,12 +15,16 @@ from crypto_exchange.domain import errors
 from crypto_exchange.domain.batch import BATCH_TRANSITIONS, BatchState
 from crypto_exchange.domain.order import ORDER_TRANSITIONS, OrderState
 from crypto_exchange.domain.purchase import GIVEN_UP, PURCHASE_TRANSITIONS, PurchaseState
-from crypto_exchange.entrypoints.cli.main import _parser
+from crypto_exchange.entrypoints.cli.parser import build_parser
 from crypto_exchange.entrypoints.http.app import list_operations
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
+from crypto_exchange.entrypoints.testing.mutants import MUTANTS, Mutant
+from crypto_exchange.entrypoints.testing.plugin import OPTIONS
+from crypto_exchange.entrypoints.testing.reach import REQUIRED
 from crypto_exchange.settings import SETTINGS
 from tests.examples import EXAMPLES, tables
 from tests.fault_matrix import Moment, matrix, rows_of
+from tests.harness.server_mutants import SERVER_MUTANTS
 
 State = TypeVar("State", bound=enum.Enum)
 Trigger = TypeVar("Trigger", bound=enum.Enum)
@@ -34,6 +38,8 @@ DOCUMENTS = (
     "docs/api.md",
     "docs/settlement.md",
     "docs/fault-matrix.md",
+    "docs/mutants.md",
+    "docs/testing-kit.md",
 )
 MOST_USED = (
     *("PORT", "DATA_DIR", "AGGREGATION_THRESHOLD", "MAX_WAIT", "ON_DEADLINE"),
@@ -64,7 +70,7 @@ def commands_table() -> str:
 
 def list_commands() -> Iterator[tuple[str, str, str]]:
     """Name with its arguments, what it does, an example."""
-    for parser in _subparsers(_parser()):
+    for parser in _subparsers(build_parser()):
         usage = " ".join(_argument(action) for action in parser._actions if action.dest != "help")
         name = f"{parser.prog} {usage}".removeprefix("crypto-exchange ").strip()
         example = (parser.epilog or "").partition("\n")[0].removeprefix("Example: ")
@@ -94,6 +100,22 @@ def codes_table() -> str:
         for code, kind in PROBLEMS.items()
     ]
     return _table(("code", "status", "title", "when"), rows)
+
+
+def mutants_table(mutants: Sequence[Mutant]) -> str:
+    rows = [
+        (each.name, each.title, f"`{each.module.removeprefix('crypto_exchange.')}`", each.origin)
+        for each in mutants
+    ]
+    return _table(("name", "what it breaks", "module", "in the published list"), rows)
+
+
+def kit_options_table() -> str:
+    rows = []
+    for flag, settings in OPTIONS:
+        metavar = settings.get("metavar")
+        rows.append((f"`{flag}={metavar}`" if metavar else f"`{flag}`", settings["help"]))
+    return _table(("option", "what it does"), rows)
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -149,6 +171,10 @@ PARTS: dict[str, Callable[[], str]] = {
     **{f"example_{name}": partial(tables, name) for name in EXAMPLES},
     "fault_matrix": matrix,
     **{f"faults_{moment.name.lower()}": partial(rows_of, moment) for moment in Moment},
+    "kit_options": kit_options_table,
+    "kit_reach": lambda: "\n".join(f"- {name}" for name in REQUIRED),
+    "mutants": partial(mutants_table, MUTANTS),
+    "server_mutants": partial(mutants_table, SERVER_MUTANTS),
 }
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import pytest
 from crypto_exchange.adapters.embedded import free_port
 
 Json: TypeAlias = Any
+UNMEASURED = False
 FINAL = {"completed", "partially_completed", "failed", "cancelled"}
 LIMITS_OFF = {
     f"RATE_LIMIT_{name}": "off"
@@ -27,10 +28,15 @@ LIMITS_OFF = {
 
 
 class RunningServer:
-    """One `serve` on a DATA_DIR; may be killed and started again."""
+    """One `serve` on a DATA_DIR; may be killed and started again.
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    Where pytest-cov measures, its processes are measured too, unless it is `UNMEASURED`: that doubles
+    the time that they take.
+    """
+
+    def __init__(self, data_dir: Path, measured: bool = True, /, **settings: str) -> None:
         self.data_dir = data_dir
+        self.measured = measured
         self.settings = settings
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -45,9 +51,11 @@ class RunningServer:
             **LIMITS_OFF,
             **self.settings,
         }
-        kept = {n: t for n, t in os.environ.items() if n in {"PATH", "HOME", "LANG"}}
-        # Where pytest-cov measures, the children are measured too.
-        kept |= {n: t for n, t in os.environ.items() if n.startswith(("COV_", "COVERAGE_"))}
+        kept = {
+            n: t for n, t in os.environ.items() if n in {"PATH", "HOME", "LANG", "SSL_CERT_DIR"}
+        }
+        if self.measured:
+            kept |= {n: t for n, t in os.environ.items() if n.startswith(("COV_", "COVERAGE_"))}
         return {**kept, **own}
 
     @property
@@ -168,8 +176,10 @@ def eventually(
 
 
 @contextlib.contextmanager
-def running_server(data_dir: Path, **settings: str) -> Iterator[RunningServer]:
-    server = RunningServer(data_dir, **settings)
+def running_server(
+    data_dir: Path, measured: bool = True, /, **settings: str
+) -> Iterator[RunningServer]:
+    server = RunningServer(data_dir, measured, **settings)
     try:
         server.start()
         yield server
@@ -182,12 +192,14 @@ def running_server(data_dir: Path, **settings: str) -> Iterator[RunningServer]:
                 server.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One server for a module, with a BTC price that stands still."""
+    """One server for all tests of the group `server`; its prices stand still, SOL is at the average."""
     settings = {
-        "PAPER_PRICES": "BTC=63127.41,ETH=3100.00",
+        "PAPER_PRICES": "BTC=63127.41,ETH=3100.00,SOL=150.00",
         "PAPER_RULES": "BTC=0.00001:10.00",
+        "PRICING": "SOL=average",
+        "AUDIT_INTERVAL": "1h",  # a test changes the books for a moment
     }
     with running_server(tmp_path_factory.mktemp("server"), **settings) as running:
         yield running

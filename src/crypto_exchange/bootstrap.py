@@ -30,6 +30,7 @@ from crypto_exchange.adapters.faults import (
 )
 from crypto_exchange.adapters.postgres import (
     Database,
+    EventLog,
     PostgresBegin,
     PostgresIds,
     PostgresMarket,
@@ -184,6 +185,16 @@ async def dump_data(settings: Settings) -> AsyncIterator[bytes]:
     try:
         async for line in dump.dump_rows(database):
             yield line
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_history(settings: Settings) -> AsyncIterator[tuple[EventLog, ports.ReadModels]]:
+    """The event log, and what can be asked beside it. Raises Unavailable: Postgres is not reached."""
+    database = await open_database(postgres_dsn(settings))
+    try:
+        yield EventLog(database), PostgresReadModels(database)
     finally:
         await database.close()
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from crypto_exchange.adapters.embedded import Process, Program, free_port
 from tests.chaos.proxy import FaultProxy
-from tests.running import RunningServer
+from tests.running import UNMEASURED, RunningServer
 
 _PAUSE_S = 0.5
 _CRASHED = 137
@@ -56,7 +56,7 @@ class Cluster:
         self.directory = directory
         self.crash_points = directory / "crash-points"
         self.server = RunningServer(
-            directory / "data", **settings, CRASH_POINTS_DIR=str(self.crash_points)
+            directory / "data", UNMEASURED, **settings, CRASH_POINTS_DIR=str(self.crash_points)
         )
         self.proxies: dict[str, FaultProxy] = {}
         self.beside: list[Beside] = []

@@ -18,8 +18,8 @@ from crypto_exchange.adapters.postgres import (
 )
 from crypto_exchange.adapters.postgres.tables import metadata
 from crypto_exchange.domain.use_cases.context import Context
-from tests.contracts.books import Row
-from tests.contracts.scene import Scene, Store
+from crypto_exchange.entrypoints.testing.adapters import Adapters
+from crypto_exchange.entrypoints.testing.contracts import Row, Scene
 
 
 @asynccontextmanager
@@ -44,13 +44,14 @@ def context_over(scene: Scene) -> Context:
     )
 
 
-def store_over(database: Database) -> Store:
-    """The ports over a pool."""
-    return Store(
+def store_over(database: Database) -> Adapters:
+    """The ports over a pool, which is closed with them."""
+    return Adapters(
         begin=PostgresBegin(database),
         queries=PostgresReadModels(database),
         market=PostgresMarket(database),
         ids=PostgresIds(database),
+        close=database.close,
     )
 
 

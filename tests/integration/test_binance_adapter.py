@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
-import pytest_asyncio
 from typing_extensions import override
 
 from crypto_exchange.adapters.exchange import BinanceExchange
@@ -31,7 +30,7 @@ from crypto_exchange.domain.purchase import (
     RejectionKind,
     Working,
 )
-from tests.contracts.exchange import ExchangeContract, ExchangeUnderTest
+from crypto_exchange.entrypoints.testing.contracts import ExchangePortTests, ExchangeUnderTest
 from tests.paper_venue import KEY, SECRET, Paper, free_port, serving
 
 DOLLAR = 10**8
@@ -182,13 +181,16 @@ def slow_paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
         yield running
 
 
-class TestContract(ExchangeContract):
+class TestExchange(ExchangePortTests):
     """Through a wire that loses answers when it is told to."""
 
-    @pytest_asyncio.fixture(autouse=True)
-    async def wire(self, paper: Paper) -> AsyncIterator[None]:
-        self.losing = False
-        address = urlsplit(url_of(paper))
+    @pytest.fixture(autouse=True)
+    def take(self, paper: Paper) -> None:
+        self.paper, self.losing = paper, False
+
+    @override
+    async def make_exchange(self) -> ExchangeUnderTest:
+        address = urlsplit(url_of(self.paper))
 
         async def forward(request: Request) -> bytes:
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -201,13 +203,9 @@ class TestContract(ExchangeContract):
             lost = self.losing and request.call == "POST order"
             return b"" if lost else head[:-2] + b"connection: close\r\n\r\n" + body
 
-        async with listening(forward) as server, connected(server.url) as exchange:
-            self.exchange = exchange
-            yield
-
-    @override
-    async def make_exchange(self) -> ExchangeUnderTest:
-        return ExchangeUnderTest(self.exchange, ABAN, self.lose_answers)
+        server = await self.resources.enter_async_context(listening(forward))
+        exchange = await self.resources.enter_async_context(connected(server.url))
+        return ExchangeUnderTest(exchange, ABAN, self.lose_answers)
 
     @contextmanager
     def lose_answers(self) -> Iterator[None]:

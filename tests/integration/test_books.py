@@ -1,23 +1,15 @@
 """Receipts and audits with real processes: a person checks their share, an operator the books."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
 from crypto_exchange.adapters.embedded import free_port
-from tests.running import Person, RunningServer, running_server
+from tests.running import Person, RunningServer
 from tests.servers import run_sql
 
 pytestmark = pytest.mark.xdist_group("server")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    settings = {"PAPER_PRICES": "BTC=63127.41,ETH=3100.00", "PRICING": "ETH=average"}
-    with running_server(tmp_path_factory.mktemp("books"), **settings) as running:
-        yield running
 
 
 def test_a_receipt_over_http_is_verified_by_the_command(server: RunningServer) -> None:
@@ -42,7 +34,7 @@ def test_an_asset_priced_at_the_average_charges_the_cost_and_refunds_the_rest(
 ) -> None:
     person = Person(server.run_file["api_url"], deposit="100.00")
 
-    order = person.ended(person.place("ETH", spend="50.00"))
+    order = person.ended(person.place("SOL", spend="50.00"))
 
     receipt = person.get(f"/orders/{order['id']}/receipt/")
     assert (receipt["pricing"], order["state"]) == ("average", "completed")

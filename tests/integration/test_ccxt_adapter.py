@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-import pytest_asyncio
 from typing_extensions import override
 
 from crypto_exchange.adapters.exchange import CcxtExchange, UnsupportedExchange
@@ -28,8 +27,8 @@ from crypto_exchange.domain.purchase import (
     RejectionKind,
     Working,
 )
+from crypto_exchange.entrypoints.testing.contracts import ExchangePortTests, ExchangeUnderTest
 from tests.ccxt_answers import AT_MS, BATCH, EXCHANGES, HEXADECIMAL, NAME, ORDER_CALLS, UUID, Answer
-from tests.contracts.exchange import ExchangeContract, ExchangeUnderTest
 from tests.integration.test_binance_adapter import ABAN, DOLLAR, Request, Server, http, listening
 from tests.paper_venue import KEY, SECRET, Paper, serving
 
@@ -128,13 +127,16 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
         yield running
 
 
-class TestContract(ExchangeContract):
+class TestExchange(ExchangePortTests):
     """ccxt's Binance client, through a wire that loses answers when it is told to."""
 
-    @pytest_asyncio.fixture(autouse=True)
-    async def wire(self, paper: Paper) -> AsyncIterator[None]:
-        self.losing = False
-        address = urlsplit(str(paper.http.base_url))
+    @pytest.fixture(autouse=True)
+    def take(self, paper: Paper) -> None:
+        self.paper, self.losing = paper, False
+
+    @override
+    async def make_exchange(self) -> ExchangeUnderTest:
+        address = urlsplit(str(self.paper.http.base_url))
 
         async def forward(request: Request) -> bytes:
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -148,17 +150,12 @@ class TestContract(ExchangeContract):
             return b"" if lost else head[:-2] + b"connection: close\r\n\r\n" + body
 
         credentials = {"apiKey": KEY, "secret": SECRET}
-        async with (
-            listening(forward) as server,
-            connected("binance", server.url, credentials) as exchange,
-        ):
-            await exchange.sync_clock()
-            self.exchange = exchange
-            yield
-
-    @override
-    async def make_exchange(self) -> ExchangeUnderTest:
-        return ExchangeUnderTest(self.exchange, ABAN, self.lose_answers)
+        server = await self.resources.enter_async_context(listening(forward))
+        exchange = await self.resources.enter_async_context(
+            connected("binance", server.url, credentials)
+        )
+        await exchange.sync_clock()
+        return ExchangeUnderTest(exchange, ABAN, self.lose_answers)
 
     @contextmanager
     def lose_answers(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import os
 import random
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +17,9 @@ import httpx
 import pytest
 
 from tests import paper_record
-from tests.running import FINAL, Json, Person, RunningServer, exact, running_server
+from tests.running import FINAL, UNMEASURED, Json, Person, RunningServer, exact, running_server
 
+# All on one server; the first test counts what is bought there by anybody.
 pytestmark = pytest.mark.xdist_group("conservation")
 CALLS = int(os.environ.get("CX_CALLS", "300"))
 PEOPLE = 20 if CALLS >= 1_000 else 8
@@ -87,47 +89,77 @@ class Customer(Person):
         return False
 
 
-def test_money_is_conserved_over_random_calls_in_parallel(tmp_path: Path) -> None:
-    rules = "BTC=0.00001:10.00,ETH=0.0001:5.00"
-    prices = "BTC=63127.41,ETH=3100.00"
-    settings = {"PAPER_PRICES": prices, "PAPER_RULES": rules, "API_PROCESSES": "2"}
-    with running_server(tmp_path, WORKER_PROCESSES="2", MAX_WAIT="20s", **settings) as server:
-        address = server.run_file["api_url"]
-        people = [Customer(address, seed) for seed in range(PEOPLE)]
-
-        with ThreadPoolExecutor(PEOPLE) as pool:
-            list(pool.map(lambda p: [p.act() for _ in range(CALLS // PEOPLE)], people))
-        assert [failure for person in people for failure in person.failures] == []
-        for person in people:
-            _follow_orders(person)
-
-        for person in people:
-            _assert_own_books_agree(person)
-        _assert_house_books_agree(server, people)
-
-
-def test_a_real_price_history_leaves_nothing_open_and_all_sums_at_zero(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     settings = {
-        "PAPER_CANDLES": f"BTC={_candles()}",
-        "PAPER_SPEED": "900",
+        "API_PROCESSES": "2",
+        "WORKER_PROCESSES": "2",
         "MAX_WAIT": "60s" if ORDERS >= 500 else "5s",
         "PRICE_TOLERANCE_BPS": "50",
+        "PAPER_CANDLES": f"BTC={_candles()}",
+        "PAPER_SPEED": "900",
+        "PAPER_PRICES": "ETH=3100.00,BNB=600.00",
+        "PAPER_RULES": "BTC=0.00001:10.00,ETH=0.0001:5.00",
+        "PAPER_FEE_IN": "BNB",
     }
-    with running_server(tmp_path, **settings) as server:
-        assert "is not after" in server.log()
-        draw = random.Random(1)
-        person = Person(server.run_file["api_url"], deposit="100000.00")
+    with running_server(tmp_path_factory.mktemp("money"), UNMEASURED, **settings) as running:
+        yield running
 
-        orders = []
-        for _ in range(ORDERS):
-            orders.append(person.place("BTC", spend=str(Decimal(draw.randint(100, 5_000)) / 100)))
-            time.sleep(0.02)
-        ended = [person.ended(order, within_s=120) for order in orders]
 
-        assert {order["state"] for order in ended} <= {"completed", "failed"}
-        assert {o["reason"] for o in ended if o["state"] == "failed"} <= REASONS
-        assert any(order["state"] == "completed" for order in ended)
-        assert set(server.ledger()["sums"].values()) == {"0.00000000"}
+def test_money_is_conserved_over_random_calls_in_parallel(server: RunningServer) -> None:
+    address = server.run_file["api_url"]
+    people = [Customer(address, seed) for seed in range(PEOPLE)]
+
+    with ThreadPoolExecutor(PEOPLE) as pool:
+        list(pool.map(lambda p: [p.act() for _ in range(CALLS // PEOPLE)], people))
+    assert [failure for person in people for failure in person.failures] == []
+    for person in people:
+        _follow_orders(person)
+
+    for person in people:
+        _assert_own_books_agree(person)
+    _assert_house_books_agree(server, people)
+
+
+def test_a_real_price_history_leaves_nothing_open_and_all_sums_at_zero(
+    server: RunningServer,
+) -> None:
+    assert "is not after" in server.log()
+    draw = random.Random(1)
+    person = Person(server.run_file["api_url"], deposit="100000.00")
+
+    orders = []
+    for _ in range(ORDERS):
+        orders.append(person.place("BTC", spend=str(Decimal(draw.randint(100, 5_000)) / 100)))
+        time.sleep(0.02)
+    ended = [person.ended(order, within_s=120) for order in orders]
+
+    assert {order["state"] for order in ended} <= {"completed", "failed"}
+    assert {o["reason"] for o in ended if o["state"] == "failed"} <= REASONS
+    assert any(order["state"] == "completed" for order in ended)
+    assert set(server.ledger()["sums"].values()) == {"0.00000000"}
+
+
+def test_a_fee_in_a_third_coin_is_the_houses(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="100.00")
+
+    person.ended(person.place("ETH", spend="25.37"))
+
+    accounts = {name: Decimal(n) for name, n in server.ledger()["accounts"].items()}
+    kept = paper_record.balances(server)
+    assert accounts["house:fees:BNB"] < 0
+    assert -accounts["venue:BNB"] == kept["BNB"]
+    assert -accounts["venue:ETH"] == kept["ETH"] == paper_record.bought(server, "ETH")
+
+
+def test_orders_that_wait_too_long_are_refunded(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"], deposit="10.00")
+
+    order = person.ended(person.place("ABAN", spend="3.00"), within_s=90)
+
+    assert (order["state"], order["reason"]) == ("failed", "deadline")
+    assert order["refunded"] == Decimal("3.00")
+    assert person.get("/accounts/wallet/")["balance"] == Decimal("10.00")
 
 
 def _candles() -> Path:

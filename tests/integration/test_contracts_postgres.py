@@ -1,56 +1,67 @@
-"""The Postgres adapter keeps every contract of a store, over a real server."""
+"""Postgres and Valkey keep every contract, and the machine and simulated days find nothing in them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 from typing_extensions import override
 
-from crypto_exchange.adapters.postgres import Database
-from tests.contracts.audit import AuditContract
-from tests.contracts.books import Books
-from tests.contracts.market import IdsContract, MarketContract
-from tests.contracts.read_models import ReadModelsContract
-from tests.contracts.reconciliation import ReconciliationContract
-from tests.contracts.scene import Store
-from tests.contracts.unit_of_work import UnitOfWorkContract
-from tests.integration.postgres_store import PostgresBooks, opened_database, store_over
+from crypto_exchange.adapters.postgres import Database, EventLog, PostgresBegin, open_database
+from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
+from crypto_exchange.domain.events import AnyEvent
+from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim
+from crypto_exchange.entrypoints.testing.contracts import Books
+from crypto_exchange.entrypoints.testing.suite import AggregationSuite, KitOptions
+from tests.integration.postgres_store import PostgresBooks, store_over
+from tests.servers import run_sql
 
 
-class _OverPostgres:
-    database: Database
+class TestPostgres(AggregationSuite):
+    make_database: Callable[[], str]
+    valkey_url: str
 
     @pytest.fixture(autouse=True)
-    async def _open(self, postgres_dsn: str) -> AsyncIterator[None]:
-        async with opened_database(postgres_dsn) as self.database:
-            yield
+    def take(self, make_database: Callable[[], str], valkey_url: str) -> None:
+        self.make_database, self.valkey_url = make_database, valkey_url
 
-    async def make_store(self) -> Store:
-        return store_over(self.database)
+    @pytest.fixture
+    def kit_options(self, kit_options: KitOptions) -> KitOptions:
+        """Every example has a database of its own; `make harness` is where there are many."""
+        return kit_options if kit_options.budget_s else KitOptions(examples=2, hours=1)
 
-
-class TestUnitOfWork(_OverPostgres, UnitOfWorkContract):
-    pass
-
-
-class TestReadModels(_OverPostgres, ReadModelsContract):
-    pass
-
-
-class TestMarket(_OverPostgres, MarketContract):
-    pass
-
-
-class TestIds(_OverPostgres, IdsContract):
-    pass
-
-
-class TestReconciliation(_OverPostgres, ReconciliationContract):
-    pass
-
-
-class TestAudit(_OverPostgres, AuditContract):
     @override
-    def books(self) -> Books:
-        return PostgresBooks(self.database)
+    async def make_adapters(self, sim: Sim) -> Adapters:
+        dsn = self.make_database()
+        database = await open_database(dsn, max_size=8, patience_s=5)
+        redis = RedisConnection(self.valkey_url, timeout_s=5.0, rest_s=0.05)
+        await redis.client.flushall()
+
+        async def close() -> None:
+            await redis.close()
+            await database.close()
+            server, _, name = dsn.rpartition("/")
+            await asyncio.to_thread(run_sql, f"{server}/postgres", f"DROP DATABASE {name}")
+
+        return msgspec.structs.replace(
+            store_over(database),
+            cache=RedisAssetCache(redis, memory_s=0.0),
+            tally=RedisTally(redis, threshold=sim.policy.threshold),
+            close=close,
+        )
+
+    @override
+    async def list_events(self, adapters: Adapters) -> Sequence[AnyEvent]:
+        log = EventLog(_database(adapters))
+        return [logged.event for logged in await log.read(limit=10_000)]
+
+    @override
+    def make_books(self, adapters: Adapters) -> Books:
+        return PostgresBooks(_database(adapters))
+
+
+def _database(adapters: Adapters) -> Database:
+    assert isinstance(adapters.begin, PostgresBegin)
+    return adapters.begin._database

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from typing_extensions import override
 
 from crypto_exchange.adapters.dramatiq import JobQueue
 from crypto_exchange.adapters.embedded import EmbeddedValkey, free_port
 from crypto_exchange.domain.errors import Unavailable
+from crypto_exchange.entrypoints.testing.contracts import QueueTests
 
 MakeQueue = Callable[..., JobQueue]
 
@@ -56,6 +59,26 @@ def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     server.start()
     yield server
     server.stop()
+
+
+class TestQueue(QueueTests):
+    """Over a Valkey that is killed and started again where the broker has to be away."""
+
+    @pytest.fixture(autouse=True)
+    def take(self, own_valkey: EmbeddedValkey) -> None:
+        self.valkey = own_valkey
+
+    @override
+    def make_queue(self) -> JobQueue:
+        return JobQueue(self.valkey.url, threads=4, rest_s=0.2)
+
+    @override
+    @contextmanager
+    def broker_down(self) -> Iterator[None]:
+        assert self.valkey.pid is not None
+        os.kill(self.valkey.pid, signal.SIGKILL)
+        yield
+        self.valkey.start()
 
 
 class Record:
@@ -144,31 +167,6 @@ async def test_the_message_of_a_killed_worker_goes_to_another(
     assert await record.next() == ("BTC",)
 
 
-async def test_what_is_not_begun_is_given_back_when_a_worker_stops(make_queue: MakeQueue) -> None:
-    first, second, record = make_queue(), make_queue(), Record()
-    gate, begun = asyncio.Event(), asyncio.Semaphore(0)
-
-    async def wait_at_the_gate(key: str) -> None:
-        begun.release()
-        await gate.wait()
-
-    first.register("trade", wait_at_the_gate)
-    second.register("trade", record)
-    for number in range(6):
-        await first.send("trade", str(number))
-    await first.start()
-    for _ in range(4):
-        await begun.acquire()
-
-    stopping = asyncio.create_task(first.stop(10.0))
-    await asyncio.sleep(0.2)
-    gate.set()
-    await stopping
-    await second.start()
-
-    assert sorted([await record.next(), await record.next()]) == [("4",), ("5",)]
-
-
 async def test_stopping_does_not_wait_longer_than_it_may(
     make_queue: MakeQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -231,21 +229,3 @@ async def test_a_stopped_broker_does_not_block_the_loop_and_is_used_again_when_i
     assert ticks > 3
     while await record.next() != ("after",):
         pass
-
-
-async def test_a_broker_that_was_killed_is_used_again_when_it_is_back(
-    make_queue: MakeQueue, own_valkey: EmbeddedValkey
-) -> None:
-    queue, record = make_queue(own_valkey.url), Record()
-    queue.register("trade", record)
-    await queue.start()
-    await queue.send("trade", "before")
-    assert await record.next() == ("before",)
-
-    assert own_valkey.pid is not None
-    os.kill(own_valkey.pid, signal.SIGKILL)
-    await asyncio.sleep(0.5)
-    own_valkey.start()
-    await queue.send("trade", "after")
-
-    assert await record.next() == ("after",)

@@ -18,7 +18,7 @@ from tests.fault_matrix import CASES, Case, Moment
 from tests.paper_venue import FIXED, Paper, serving
 
 pytestmark = pytest.mark.xdist_group("fault_matrix")
-VENUES = 10
+VENUES = 6
 
 
 @pytest.fixture(scope="module")

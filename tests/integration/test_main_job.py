@@ -167,7 +167,7 @@ def test_the_shell_awaits(server: RunningServer) -> None:
     answer = server.command("shell", stdin="len(await context.queries.list_assets())\n")
 
     assert answer.returncode == 0, answer.stderr
-    assert "3" in answer.stdout
+    assert "4" in answer.stdout
 
 
 def test_the_version_and_the_calls_are_listed(server: RunningServer) -> None:

@@ -22,7 +22,7 @@ import redis
 from typing_extensions import override
 
 from tests import paper_record
-from tests.running import Json, Person, RunningServer, eventually, running_server
+from tests.running import UNMEASURED, Json, Person, RunningServer, eventually, running_server
 
 OUTAGE_S = float(os.environ.get("CX_OUTAGE", "2.5"))
 LONG = OUTAGE_S >= 60
@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         "EXCHANGE_WINDOW": "1s",
         "SCAN_INTERVAL": "250ms",
     }
-    with running_server(tmp_path_factory.mktemp("outages"), **settings) as running:
+    with running_server(tmp_path_factory.mktemp("outages"), UNMEASURED, **settings) as running:
         yield running
 
 

@@ -27,7 +27,7 @@ from crypto_exchange.domain.ledger import (
 from crypto_exchange.domain.money import CENT
 from crypto_exchange.domain.purchase import Rejected, RejectionKind
 from crypto_exchange.domain.settlement import settle
-from tests.contracts.scene import Scene, fill
+from crypto_exchange.entrypoints.testing.contracts.scene import Scene, fill
 from tests.integration.postgres_store import opened_database, store_over
 from tests.servers import run_sql
 

@@ -13,7 +13,7 @@ from crypto_exchange.adapters.postgres.tables import metadata
 from crypto_exchange.domain.change import RequestKey
 from crypto_exchange.domain.events import Deposited, OrderPlaced, UserRegistered
 from crypto_exchange.domain.money import CENT
-from tests.contracts.scene import Scene
+from crypto_exchange.entrypoints.testing.contracts.scene import Scene
 from tests.integration.postgres_store import opened_database, store_over
 
 INSERT = """INSERT INTO events (user_id, at_us, event, body)

@@ -31,7 +31,7 @@ from crypto_exchange.domain.use_cases import orders, trading
 from crypto_exchange.domain.use_cases.context import transact
 from crypto_exchange.domain.views import Book
 from crypto_exchange.domain.wallet import Wallet
-from tests.contracts.scene import Scene
+from crypto_exchange.entrypoints.testing.contracts.scene import Scene
 from tests.integration.postgres_store import context_over, opened_database, store_over
 
 

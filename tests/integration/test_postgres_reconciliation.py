@@ -15,8 +15,8 @@ from crypto_exchange.domain.money import CENT
 from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.purchase import Fill, Filled
 from crypto_exchange.domain.use_cases import orders, reconciliation
-from tests.contracts.commits import sealed
-from tests.contracts.scene import Scene
+from crypto_exchange.entrypoints.testing.contracts.commits import sealed
+from crypto_exchange.entrypoints.testing.contracts.scene import Scene
 from tests.integration.postgres_store import context_over, opened_database, store_over
 
 

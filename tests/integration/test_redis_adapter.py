@@ -17,8 +17,12 @@ from crypto_exchange.adapters.embedded import EmbeddedValkey, free_port
 from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.ports import AssetCache
-from tests.contracts.asset_cache import AssetCacheContract
-from tests.contracts.tally import TallyContract, TallyUnderTest
+from crypto_exchange.entrypoints.testing.contracts import (
+    AssetCacheTests,
+    Suite,
+    TallyTests,
+    TallyUnderTest,
+)
 
 THRESHOLD = 10 * 10**8
 RULE = MarketRule(lot_step=1_000, min_notional=5 * 10**8)
@@ -69,30 +73,35 @@ def stopped(server: EmbeddedValkey) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-class TestAssetCache(AssetCacheContract):
-    memory_s = 60.0
+class _OverValkey(Suite):
+    url: str
 
     @pytest.fixture(autouse=True)
-    def take(self, connect: Connect, valkey_url: str) -> None:
-        self.connection = connect(valkey_url)
+    def take(self, valkey_url: str) -> None:
+        self.url = valkey_url
+
+    def connect(self) -> RedisConnection:
+        connection = RedisConnection(self.url, timeout_s=5.0, rest_s=0.05)
+        self.resources.push_async_callback(connection.close)
+        return connection
+
+
+class TestAssetCache(_OverValkey, AssetCacheTests):
+    memory_s = 60.0
 
     @override
-    async def make_cache(self) -> AssetCache:
-        return RedisAssetCache(self.connection, memory_s=self.memory_s)
+    def make_cache(self) -> AssetCache:
+        return RedisAssetCache(self.connect(), memory_s=self.memory_s)
 
 
 class TestAssetCacheWithoutMemory(TestAssetCache):
     memory_s = 0.0
 
 
-class TestTally(TallyContract):
-    @pytest.fixture(autouse=True)
-    def take(self, connect: Connect, valkey_url: str) -> None:
-        self.connection = connect(valkey_url)
-
+class TestTally(_OverValkey, TallyTests):
     @override
-    async def make_tally(self, threshold: int) -> TallyUnderTest:
-        tally = RedisTally(self.connection, threshold=threshold)
+    def make_tally(self, threshold: int) -> TallyUnderTest:
+        tally = RedisTally(self.connect(), threshold=threshold)
 
         async def take_wake_ups() -> set[str]:
             return set(await tally.take_wakeups(["BTC", "ETH"]))
@@ -176,17 +185,6 @@ async def test_a_wake_up_is_taken_once(connect: Connect, valkey_url: str) -> Non
     taken = await asyncio.gather(*(tally.take_wakeups(["BTC"]) for tally in tallies))
 
     assert sorted(taken) == [[], [], [], [], ["BTC"]]
-
-
-async def test_cancellations_after_a_loss_do_not_make_it_negative(
-    connect: Connect, valkey_url: str
-) -> None:
-    tally = RedisTally(connect(valkey_url), threshold=THRESHOLD)
-
-    await tally.add("BTC", -THRESHOLD, direct=False)
-    await tally.add("BTC", THRESHOLD, direct=False)
-
-    assert await tally.take_wakeups(["BTC"]) == ["BTC"]
 
 
 async def test_parallel_orders_are_all_counted(connect: Connect, valkey_url: str) -> None:

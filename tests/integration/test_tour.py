@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import RunningServer, running_server
+from tests.running import UNMEASURED, RunningServer, running_server
 
 README = Path(__file__).parents[2] / "README.md"
 MARK = "--- end of the output ---"
@@ -41,10 +41,11 @@ except urllib.error.HTTPError as refusal:
 """
 
 
+@pytest.mark.xdist_group("tour")
 def test_the_tour_shows_what_it_says(tmp_path: Path) -> None:
     steps = read_tour()
 
-    with running_server(tmp_path / "data", API_PROCESSES="2") as server:
+    with running_server(tmp_path / "data", UNMEASURED, API_PROCESSES="2") as server:
         shown = run_tour(server, [command for command, _ in steps], tmp_path)
 
     assert len(steps) >= 15
@@ -99,6 +100,7 @@ def alike(text: str) -> str:
     return text.strip()
 
 
+@pytest.mark.xdist_group("server")
 @pytest.mark.parametrize("body", ["", '{"a": 1}'])
 def test_the_stand_in_for_curl_calls_as_curl_does(body: str, server: RunningServer) -> None:
     url = f"http://127.0.0.1:{server.port}/api/v1/accounts/auth/login/"

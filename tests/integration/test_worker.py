@@ -22,7 +22,7 @@ from crypto_exchange.adapters.embedded import EmbeddedValkey, free_port
 from crypto_exchange.adapters.memory import MemoryExchange, MemoryTally, Silence, memory_context
 from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
 from crypto_exchange.adapters.system import SystemClock
-from crypto_exchange.domain import access
+from crypto_exchange.domain import access, ports
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.breaks import BreakKind
 from crypto_exchange.domain.cashier import Deposit
@@ -37,7 +37,7 @@ from crypto_exchange.domain.use_cases import orders, wallets
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import User
 from crypto_exchange.entrypoints.worker import main, repetition
-from crypto_exchange.entrypoints.worker.parts import TRADE, Job, Queue, Wakeups, WorkerParts
+from crypto_exchange.entrypoints.worker.parts import TRADE, Job, Wakeups, WorkerParts
 from crypto_exchange.entrypoints.worker.repetition import repeat
 from crypto_exchange.entrypoints.worker.trader import Trader
 
@@ -134,7 +134,7 @@ class UnattendedQueue(CountedQueue):
 @asynccontextmanager
 async def working(
     context: Context,
-    queue: Queue | None = None,
+    queue: ports.JobQueue | None = None,
     wakeups: Wakeups | None = None,
     scan_interval_us: int = 100_000,
     audit_interval_us: int | None = None,

@@ -8,7 +8,7 @@ import msgspec
 
 from crypto_exchange.domain.ledger import Account, AccountKind
 from crypto_exchange.domain.state import State
-from tests.contracts.books import Row
+from crypto_exchange.entrypoints.testing.contracts.books import Row
 
 
 class MemoryBooks:

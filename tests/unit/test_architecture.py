@@ -67,6 +67,11 @@ def test_every_forbidden_or_protected_import_breaks_its_contract(tmp_path: Path)
             for name in ("adapters", "bootstrap", "domain.money", "settings")
         ),
         *(
+            Plant("The reference model shares no code with what it judges", importer, name)
+            for importer in ("entrypoints.testing.model", "entrypoints.testing.model.planning")
+            for name in ("adapters.memory", "bootstrap", "domain.plan", "settings")
+        ),
+        *(
             Plant("Only bootstrap has a container", importer, "punq")
             for importer in ("__main__", "adapters.memory", "entrypoints.http", "settings")
         ),

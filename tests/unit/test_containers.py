@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from crypto_exchange.entrypoints.cli import main, serve
+from crypto_exchange.entrypoints.cli import serve
+from crypto_exchange.entrypoints.cli.parser import build_parser
 from crypto_exchange.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ def test_each_service_of_ours_finds_everything_by_what_is_prepared(
 def test_each_service_of_ours_runs_the_command_of_its_name(name: str) -> None:
     [command] = services()[name]["command"]
 
-    assert main._parser().parse_args([command]).command.endswith(f":{name.replace('-', '_')}")
+    assert build_parser().parse_args([command]).command.endswith(f":{name.replace('-', '_')}")
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey", *OURS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
@@ -11,13 +11,13 @@ import pytest
 from typing_extensions import override
 
 from crypto_exchange.adapters.memory import (
+    InsecureHasher,
     MemoryAssetCache,
     MemoryBegin,
+    MemoryBroker,
     MemoryClock,
     MemoryExchange,
-    MemoryIds,
-    MemoryMarket,
-    MemoryReadModels,
+    MemoryQueue,
     MemoryTally,
     OpaqueTokens,
     Silence,
@@ -25,87 +25,85 @@ from crypto_exchange.adapters.memory import (
 from crypto_exchange.adapters.system import SystemClock
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.errors import OutcomeUnknown, Unauthenticated, Unavailable
+from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.policy import Policy
-from crypto_exchange.domain.ports import AssetCache
+from crypto_exchange.domain.ports import AssetCache, Clock, JobQueue, PasswordHasher, Tokens
 from crypto_exchange.domain.purchase import Absent, Filled, Purchase, Rejected, RejectionKind
-from crypto_exchange.domain.state import State
 from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
-from tests.contracts.asset_cache import AssetCacheContract
-from tests.contracts.audit import AuditContract
-from tests.contracts.books import Books
-from tests.contracts.exchange import ExchangeContract, ExchangeUnderTest
-from tests.contracts.market import IdsContract, MarketContract
-from tests.contracts.read_models import ReadModelsContract
-from tests.contracts.reconciliation import ReconciliationContract
-from tests.contracts.scene import PRICE, RULE, Store
-from tests.contracts.tally import TallyContract, TallyUnderTest
-from tests.contracts.unit_of_work import UnitOfWorkContract
+from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim, memory_adapters
+from crypto_exchange.entrypoints.testing.contracts import (
+    AssetCacheTests,
+    AuditTests,
+    Books,
+    ClockTests,
+    ExchangePortTests,
+    ExchangeUnderTest,
+    IdsTests,
+    MarketTests,
+    PasswordHasherTests,
+    QueueTests,
+    ReadModelsTests,
+    ReconciliationTests,
+    StoreSuite,
+    TallyTests,
+    TallyUnderTest,
+    TokensTests,
+    UnitOfWorkTests,
+)
+from crypto_exchange.entrypoints.testing.contracts.scene import PRICE, RULE
 from tests.unit.memory_books import MemoryBooks
 
 BTC = Asset(symbol="BTC", rule=RULE, price=PRICE, priced_at_us=0)
 
 
-async def memory_store() -> Store:
-    return _store_over(State())
-
-
-def _store_over(state: State) -> Store:
-    return Store(MemoryBegin(state), MemoryReadModels(state), MemoryMarket(state), MemoryIds(state))
-
-
-class TestUnitOfWork(UnitOfWorkContract):
+class _OverMemory(StoreSuite):
     @override
-    async def make_store(self) -> Store:
-        return await memory_store()
-
-
-class TestReadModels(ReadModelsContract):
-    @override
-    async def make_store(self) -> Store:
-        return await memory_store()
-
-
-class TestReconciliation(ReconciliationContract):
-    @override
-    async def make_store(self) -> Store:
-        return await memory_store()
-
-
-class TestAudit(AuditContract):
-    state: State
+    def make_adapters(self, sim: Sim) -> Adapters:
+        return memory_adapters(sim)
 
     @override
-    async def make_store(self) -> Store:
-        self.state = State()
-        return _store_over(self.state)
+    def list_events(self, adapters: Adapters) -> Sequence[AnyEvent]:
+        assert isinstance(adapters.begin, MemoryBegin)
+        return adapters.begin._state.events
 
+
+class TestUnitOfWork(_OverMemory, UnitOfWorkTests):
+    pass
+
+
+class TestReadModels(_OverMemory, ReadModelsTests):
+    pass
+
+
+class TestReconciliation(_OverMemory, ReconciliationTests):
+    pass
+
+
+class TestAudit(_OverMemory, AuditTests):
     @override
-    def books(self) -> Books:
-        return MemoryBooks(self.state)
+    def make_books(self, adapters: Adapters) -> Books:
+        assert isinstance(adapters.begin, MemoryBegin)
+        return MemoryBooks(adapters.begin._state)
 
 
-class TestMarket(MarketContract):
+class TestMarket(_OverMemory, MarketTests):
+    pass
+
+
+class TestIds(_OverMemory, IdsTests):
+    pass
+
+
+class TestAssetCache(AssetCacheTests):
     @override
-    async def make_store(self) -> Store:
-        return await memory_store()
-
-
-class TestIds(IdsContract):
-    @override
-    async def make_store(self) -> Store:
-        return await memory_store()
-
-
-class TestAssetCache(AssetCacheContract):
-    @override
-    async def make_cache(self) -> AssetCache:
+    def make_cache(self) -> AssetCache:
         return MemoryAssetCache()
 
 
-class TestTally(TallyContract):
+class TestTally(TallyTests):
     @override
-    async def make_tally(self, threshold: int) -> TallyUnderTest:
+    def make_tally(self, threshold: int) -> TallyUnderTest:
         tally = MemoryTally(threshold)
 
         async def take_wake_ups() -> set[str]:
@@ -116,9 +114,52 @@ class TestTally(TallyContract):
         return TallyUnderTest(tally, take_wake_ups)
 
 
-class TestExchange(ExchangeContract):
+class TestQueue(QueueTests):
+    broker: MemoryBroker
+
+    @pytest.fixture(autouse=True)
+    def take(self) -> None:
+        self.broker = MemoryBroker()
+
     @override
-    async def make_exchange(self) -> ExchangeUnderTest:
+    def make_queue(self) -> JobQueue:
+        return MemoryQueue(self.broker, workers=3)
+
+    @override
+    @contextmanager
+    def broker_down(self) -> Iterator[None]:
+        self.broker.down = True
+        yield
+        self.broker.down = False
+
+
+class TestClock(ClockTests):
+    @override
+    def make_clock(self) -> Clock:
+        return MemoryClock(1_767_225_600 * 10**6)
+
+
+class TestSystemClock(ClockTests):
+    @override
+    def make_clock(self) -> Clock:
+        return SystemClock()
+
+
+class TestPasswordHasher(PasswordHasherTests):
+    @override
+    def make_hasher(self) -> PasswordHasher:
+        return InsecureHasher()
+
+
+class TestTokens(TokensTests):
+    @override
+    def make_tokens(self) -> Tokens:
+        return OpaqueTokens()
+
+
+class TestExchange(ExchangePortTests):
+    @override
+    def make_exchange(self) -> ExchangeUnderTest:
         exchange = MemoryExchange([BTC], Policy(), lambda: 1_767_225_600_000)
         exchange.balances["USD"] = 10**7 * DOLLAR
 

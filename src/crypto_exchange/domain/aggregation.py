@@ -214,7 +214,7 @@ class _Sealing:
         self.purchases.extend(() if purchase is None else (purchase,))
         self.inventory = reserve(self.inventory, plan)
         self.orders.update({o.id: Transition(o, seal(o, batch.key)) for o in members})
-        self.events.append(intended(batch, plan, terms.price, members, self.policy, self.stamp))
+        self.events.append(intended(batch, plan, terms, members, self.stamp))
 
     def _fail(self, orders: Sequence[Order], reason: Reason) -> None:
         """Let orders leave with a full refund."""

@@ -53,6 +53,7 @@ def reject(opened: OpenBatch, rejected: Rejected, *, policy: Policy, at_us: int)
         asset=ended.asset,
         code=rejected.code,
         message=rejected.message[:500],
+        kind=rejected.kind.value,
     )
     counted = opened.batch.counted + 1
     if rejected.kind is RejectionKind.VENUE:

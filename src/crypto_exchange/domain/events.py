@@ -67,7 +67,9 @@ class OrdersFailed(Event, frozen=True, kw_only=True, tag=True):
 
 
 class PurchaseIntended(Event, frozen=True, kw_only=True, tag=True):
-    """Members are bound, coins reserved, and what will be sent is fixed (quantity 0: nothing)."""
+    """Members are bound, coins reserved, and what will be sent is fixed (quantity 0: nothing). `rule`
+    is the market rule that it was planned with (None: not told).
+    """
 
     batch: BatchKey
     attempt: int
@@ -78,6 +80,7 @@ class PurchaseIntended(Event, frozen=True, kw_only=True, tag=True):
     timestamp_ms: int
     window_ms: int
     orders: tuple[tuple[UserId, OrderId], ...]
+    rule: dict[str, int] | None = None
 
 
 class OrdersReturned(Event, frozen=True, kw_only=True, tag=True):
@@ -114,13 +117,16 @@ class QuarantineResolved(Event, frozen=True, kw_only=True, tag=True):
 
 
 class LateFillBought(Event, frozen=True, kw_only=True, tag=True):
-    """The exchange executed an attempt that had been given up: the house keeps the coins."""
+    """The exchange executed an attempt that had been given up: the house keeps the coins. Fees as in
+    `BatchSettled`.
+    """
 
     batch: BatchKey
     attempt: int
     asset: Symbol
     bought: int
     cost: int
+    fees: tuple[tuple[str, int], ...] | None = None
 
 
 class BreakOpened(Event, frozen=True, kw_only=True, tag=True):
@@ -141,13 +147,14 @@ class BreakClosed(Event, frozen=True, kw_only=True, tag=True):
 
 
 class PurchaseRejected(Event, frozen=True, kw_only=True, tag=True):
-    """The exchange said no for sure."""
+    """The exchange said no for sure; `kind` is what that means for the next attempt ("": not told)."""
 
     batch: BatchKey
     attempt: int
     asset: Symbol
     code: str
     message: str
+    kind: str = ""
 
 
 class PurchaseNotPlaced(Event, frozen=True, kw_only=True, tag=True):
@@ -170,7 +177,9 @@ class OrderOutcome(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BatchSettled(Event, frozen=True, kw_only=True, tag=True):
-    """Coins were delivered, charges taken, the rest refunded."""
+    """Coins were delivered, charges taken, the rest refunded. `fees` are what the exchange took for it,
+    per currency in the units of its fills (None: not told).
+    """
 
     batch: BatchKey
     asset: Symbol
@@ -178,6 +187,7 @@ class BatchSettled(Event, frozen=True, kw_only=True, tag=True):
     cost: int
     used: int
     outcomes: tuple[OrderOutcome, ...]
+    fees: tuple[tuple[str, int], ...] | None = None
 
 
 class BatchReturned(Event, frozen=True, kw_only=True, tag=True):

@@ -101,20 +101,21 @@ def reserve(inventory: Inventory, plan: Plan) -> Inventory:
 
 
 def intended(
-    batch: Batch, plan: Plan, price: int, members: Sequence[Order], policy: Policy, stamp: Stamp
+    batch: Batch, plan: Plan, terms: Terms, members: Sequence[Order], stamp: Stamp
 ) -> PurchaseIntended:
-    """Tell of an intent."""
+    """Tell of an intent, and of what it was planned with."""
     return PurchaseIntended(
         at_us=stamp.at_us,
         batch=batch.key,
         attempt=batch.attempt,
         asset=batch.asset,
-        price=price,
+        price=terms.price,
         quantity=plan.buy,
         used=plan.used,
         timestamp_ms=stamp.signed_ms,
-        window_ms=policy.window_ms,
+        window_ms=terms.policy.window_ms,
         orders=idents(members),
+        rule=msgspec.structs.asdict(terms.asset.rule),
     )
 
 

@@ -13,7 +13,7 @@ from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.events import LateFillBought
 from crypto_exchange.domain.ledger import AccountKind, house_account
 from crypto_exchange.domain.policy import SECOND_US
-from crypto_exchange.domain.purchase import Filled, Purchase, PurchaseTrigger, move
+from crypto_exchange.domain.purchase import Filled, Purchase, PurchaseTrigger, fees, move
 
 ALWAYS_US = 15 * 60 * SECOND_US
 LATEST_US = 24 * 3600 * SECOND_US
@@ -54,6 +54,7 @@ def buy_late(purchase: Purchase, filled: Filled, *, key: str, at_us: int) -> Cha
         asset=purchase.asset,
         bought=filled.quantity,
         cost=cost,
+        fees=fees(filled.fills),
     )
     house = Buyer(
         purchase.asset,

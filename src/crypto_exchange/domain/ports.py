@@ -5,9 +5,9 @@ All of them may raise `Unavailable` when their service cannot be reached.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.breaks import Break, Difference
@@ -214,6 +214,22 @@ class Tally(Protocol):
 
     async def overwrite(self, symbol: Symbol, total: int) -> None:
         """Replace the total by what the database says."""
+
+
+class JobQueue(Protocol):
+    """Brings jobs, each a name and ids, to any worker: hints, which may be lost or come twice."""
+
+    def register(self, name: str, job: Callable[..., Coroutine[Any, Any, None]]) -> None:
+        """Say what to run for a name, before `start` and `send`."""
+
+    async def send(self, name: str, *ids: str) -> None:
+        """Send a job. Raises `Unavailable` soon if that is not possible."""
+
+    async def start(self) -> None:
+        """Begin to run jobs on this event loop."""
+
+    async def stop(self, timeout_s: int) -> None:
+        """Take no more jobs, give back those not begun, and wait for the others."""
 
 
 class Exchange(Protocol):

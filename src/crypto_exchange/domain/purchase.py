@@ -8,6 +8,7 @@ got it.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -163,6 +164,14 @@ class Working(msgspec.Struct, frozen=True, kw_only=True):
 
 Outcome: TypeAlias = Filled | Rejected
 Finding: TypeAlias = Filled | Rejected | Absent | Working
+
+
+def fees(fills: Iterable[Fill]) -> tuple[tuple[str, int], ...]:
+    """What was taken for trades, per currency in the units of a fill's fee, by name."""
+    sums: dict[str, int] = {}
+    for each in fills:
+        sums[each.fee_currency] = sums.get(each.fee_currency, 0) + each.fee
+    return tuple(sorted((currency, fee) for currency, fee in sums.items() if fee))
 
 
 def fill(purchase: Purchase, filled: Filled) -> Purchase:

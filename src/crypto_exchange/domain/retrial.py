@@ -125,7 +125,7 @@ def _next_intent(
     purchase = find_purchase(batch, opened.asset, plan, policy, stamp)
     decided = {order.id for orders in (members, *leaving.values()) for order in orders}
     freed = [order for order in opened.members if order.id not in decided]
-    told: list[AnyEvent] = [intended(batch, plan, terms.price, members, policy, stamp)]
+    told: list[AnyEvent] = [intended(batch, plan, terms, members, stamp)]
     if freed:
         returned = OrdersReturned(at_us=at_us, asset=batch.asset, orders=idents(freed))
         told.append(returned)

@@ -26,7 +26,7 @@ from crypto_exchange.domain.ledger import (
     user_account,
 )
 from crypto_exchange.domain.order import Order, deliver
-from crypto_exchange.domain.purchase import Fill, Filled, Purchase, fill
+from crypto_exchange.domain.purchase import Fill, Filled, Purchase, fees, fill
 from crypto_exchange.domain.statement import Statement, member
 from crypto_exchange.domain.views import OpenBatch
 
@@ -156,4 +156,5 @@ def _settled(
             OrderOutcome(o.user_id, o.id, part.filled, part.charged, o.total - part.charged)
             for o, part in shares
         ),
+        fees=fees(statement.fills),
     )

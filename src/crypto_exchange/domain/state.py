@@ -211,7 +211,7 @@ class State:
             current = self.wallets.get(change.wallet.user_id)
             if current is None or current.version != change.wallet.version:
                 raise Conflict("the wallet has changed")
-        if any(before != current for before, current in self._moved_rows(change)):
+        if any(before != current for before, current in self._compared_rows(change)):
             raise Conflict("a row has changed")
         versions = [(m.before.version, self.assets[m.before.symbol].version) for m in change.assets]
         if change.inventory is not None:
@@ -219,10 +219,9 @@ class State:
             versions.append((before.version, self.inventory[before.asset].version))
         if any(was != now for was, now in versions):
             raise Conflict("a row has changed")
-        self._check_new_rows(change)
 
-    def _moved_rows(self, change: Change) -> Iterator[tuple[object, object]]:
-        """Each row that is compared whole: as it was loaded, and as it is."""
+    def _compared_rows(self, change: Change) -> Iterator[tuple[object, object]]:
+        """Each row that is compared whole: as it was loaded (None for a new one), and as it is."""
         yield from ((m.before, self.orders.get(m.before.id)) for m in change.orders)
         yield from ((m.before, self.batches.get(m.before.key)) for m in change.batches)
         yield from ((m.before, self.breaks.get(m.before.key)) for m in change.breaks)
@@ -230,14 +229,16 @@ class State:
             yield purchase, self.purchases.get((purchase.batch, purchase.attempt))
         for session in (m.before for m in change.sessions):
             yield session, self.sessions.get((session.user_id, session.id))
+        yield from ((None, self.assets.get(a.symbol)) for a in change.new_assets)
+        yield from ((None, self.orders.get(o.id)) for o in change.new_orders)
+        yield from ((None, self.batches.get(b.key)) for b in change.new_batches)
+        yield from ((None, self.purchases.get((p.batch, p.attempt))) for p in change.new_purchases)
+        yield from ((None, self.sessions.get((s.user_id, s.id))) for s in change.new_sessions)
+        yield from ((None, self._find_open_break(b)) for b in change.new_breaks)
 
-    def _check_new_rows(self, change: Change) -> None:
-        """Refuse rows that are there already."""
-        if any(asset.symbol in self.assets for asset in change.new_assets):
-            raise Conflict("an asset is listed already")
-        known = {(b.kind, b.subject) for b in self.breaks.values() if b.closed_at_us is None}
-        if any((b.kind, b.subject) in known for b in change.new_breaks):
-            raise Conflict("a break is open already")
+    def _find_open_break(self, like: Break) -> Break | None:
+        opened = (b for b in self.breaks.values() if b.closed_at_us is None)
+        return next((b for b in opened if (b.kind, b.subject) == (like.kind, like.subject)), None)
 
     def _with_price(self, asset: Asset) -> Asset:
         """Prices come in without a version, so a transition of an asset leaves them as they are."""

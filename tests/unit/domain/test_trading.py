@@ -14,7 +14,7 @@ from crypto_exchange.adapters.memory import (
     Silence,
 )
 from crypto_exchange.domain.batch import BatchState
-from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.errors import AssetHalted, InvariantViolation
 from crypto_exchange.domain.order import OrderState, Reason
 from crypto_exchange.domain.policy import SECOND_US, Policy
 from crypto_exchange.domain.purchase import Filled, Purchase, Rejected, RejectionKind
@@ -419,3 +419,15 @@ async def test_without_fresh_rules_nothing_is_sent_but_who_is_overdue_leaves(
 
     assert len(desk.exchange.received) == 1
     assert desk.now(order).reason is (None if seconds == 1 else Reason.DEADLINE)
+
+
+async def test_an_asset_halted_by_a_quarantine_takes_no_more_orders(desk: Desk) -> None:
+    await desk.lose("24.00")
+    desk.exchange.down = True
+    await desk.pass_time(DAY_US // SECOND_US + 1)
+
+    await desk.work()
+
+    assert desk.state.get_asset("BTC").halted
+    with pytest.raises(AssetHalted):
+        await desk.place("5.00")

@@ -1,7 +1,6 @@
 """The API over memory: a whole service in this process, with a clock that stands still."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from litestar.testing import AsyncTestClient
@@ -9,9 +8,9 @@ from litestar.testing import AsyncTestClient
 from crypto_exchange.adapters.memory import MemoryClock, memory_context
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.entrypoints.http.app import create_app
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from tests.unit.http.api import Api
+from tests.unit.http.application import app_over
 
 NOW_US = 1_767_225_600_000_001  # 2026-01-01T00:00:00.000001Z
 
@@ -47,11 +46,7 @@ def config() -> HttpConfig:
 
 @pytest.fixture
 async def client(context: Context, config: HttpConfig) -> AsyncIterator[AsyncTestClient]:  # type: ignore[type-arg]  # its parameter says nothing here
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Context]:
-        yield context
-
-    async with AsyncTestClient(create_app(opened, config)) as client:
+    async with AsyncTestClient(app_over(context, config)) as client:
         yield client
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -15,11 +14,12 @@ from crypto_exchange.domain.errors import DomainError, Unavailable
 from crypto_exchange.domain.use_cases import currencies
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import Role, Session
-from crypto_exchange.entrypoints.http.app import create_app, list_operations
+from crypto_exchange.entrypoints.http.app import list_operations
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.operations import Operation
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 from tests.unit.http.api import Answer, Api
+from tests.unit.http.application import app_over
 from tests.unit.http.suite import SMALL, place, register
 
 DECLARED = [(call, code) for call in list_operations() for code in call.codes]
@@ -211,11 +211,9 @@ class TestFaults:
         session = Session(user_id=1, id="s", expires_at_us=2**60)
         pair = context.tokens.issue(Role.USER, session)
 
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[Context]:
-            yield msgspec.structs.replace(context, **ports)
+        failing = msgspec.structs.replace(context, **ports)
 
-        async with AsyncTestClient(create_app(opened, config)) as client:
+        async with AsyncTestClient(app_over(failing, config)) as client:
             api = await Api.open(client)
             client.headers["Authorization"] = f"Bearer {pair.access}"
             yield api, pair.refresh
@@ -247,13 +245,9 @@ async def test_with_debug_a_fault_is_answered_with_its_exception(
 ) -> None:
     broken = msgspec.structs.replace(context, cache=Broken(ZeroDivisionError("here")))
 
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Context]:
-        yield broken
+    debugging = msgspec.structs.replace(config, debug=True)
 
-    async with AsyncTestClient(
-        create_app(opened, msgspec.structs.replace(config, debug=True))
-    ) as client:
+    async with AsyncTestClient(app_over(broken, debugging)) as client:
         answer = await (await Api.open(client)).call("GET", "exchanges/crypto-currencies/")
 
     assert (answer.status, answer.code) == (500, "internal_error")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from crypto_exchange.adapters.faults.points import CrashPoints, commit_name
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.ids import Symbol
-from crypto_exchange.domain.ports import Begin, Exchange, Tally, UnitOfWork
+from crypto_exchange.domain.ports import Begin, Exchange, JobQueue, Tally, UnitOfWork
 from crypto_exchange.domain.purchase import Finding, Outcome, Purchase
 
 
@@ -86,22 +86,10 @@ class CrashingTally:
         await self._tally.overwrite(symbol, total)
 
 
-class Queue(Protocol):
-    """What brings jobs to workers, by shape."""
-
-    def register(self, name: str, job: Callable[..., Coroutine[Any, Any, None]]) -> None: ...
-
-    async def send(self, name: str, *ids: str) -> None: ...
-
-    async def start(self) -> None: ...
-
-    async def stop(self, timeout_s: float) -> None: ...
-
-
 class CrashingQueue:
     """A queue that may end the process when it has taken a job, and before it acknowledges it."""
 
-    def __init__(self, queue: Queue, points: CrashPoints) -> None:
+    def __init__(self, queue: JobQueue, points: CrashPoints) -> None:
         self._queue, self._points = queue, points
 
     def register(self, name: str, job: Callable[..., Coroutine[Any, Any, None]]) -> None:
@@ -118,5 +106,5 @@ class CrashingQueue:
     async def start(self) -> None:
         await self._queue.start()
 
-    async def stop(self, timeout_s: float) -> None:
+    async def stop(self, timeout_s: int) -> None:
         await self._queue.stop(timeout_s)

@@ -4,6 +4,7 @@ from crypto_exchange.adapters.memory.accelerators import MemoryAssetCache, Memor
 from crypto_exchange.adapters.memory.access import InsecureHasher, OpaqueTokens
 from crypto_exchange.adapters.memory.context import memory_context
 from crypto_exchange.adapters.memory.exchange import MemoryExchange, Silence
+from crypto_exchange.adapters.memory.queue import MemoryBroker, MemoryQueue
 from crypto_exchange.adapters.memory.read_models import MemoryReadModels
 from crypto_exchange.adapters.memory.sources import MemoryClock, MemoryIds
 from crypto_exchange.adapters.memory.unit_of_work import (
@@ -16,10 +17,12 @@ __all__ = [
     "InsecureHasher",
     "MemoryAssetCache",
     "MemoryBegin",
+    "MemoryBroker",
     "MemoryClock",
     "MemoryExchange",
     "MemoryIds",
     "MemoryMarket",
+    "MemoryQueue",
     "MemoryReadModels",
     "MemoryTally",
     "MemoryUnitOfWork",

@@ -42,7 +42,7 @@ class MemoryTally:
 
     async def add(self, symbol: Symbol, total: int, *, direct: bool) -> None:
         if not direct:
-            self._totals[symbol] += total
+            self._totals[symbol] = max(0, self._totals[symbol] + total)
         if direct or self._totals[symbol] >= self._threshold:
             self.wake_ups.append(symbol)
 

@@ -59,7 +59,7 @@ class RedisAssetCache:
         if not assets:
             return
         known = self._remembered
-        newest = [max(known.get(asset.symbol, asset), asset, key=_rank) for asset in assets]
+        newest = [max(asset, known.get(asset.symbol, asset), key=_rank) for asset in assets]
         self._remember([*known.values(), *newest], time.monotonic())
         fields = [part for asset in assets for part in (asset.symbol, _pack(asset))]
         await self._connection.attempt(self._put, [KEY], [EXPIRES_S, *fields])

@@ -205,4 +205,7 @@ async def _change_batch(
             await work.commit(change)
         return change
 
-    return await transact(context, script)
+    change = await transact(context, script)
+    if change is not None and change.assets:  # a quarantine halts the asset: no more orders of it
+        await context.cache.put(await context.queries.list_assets())
+    return change

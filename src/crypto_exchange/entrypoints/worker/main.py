@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from crypto_exchange.domain.errors import Unavailable
+from crypto_exchange.domain.ports import JobQueue
 from crypto_exchange.domain.use_cases import currencies
-from crypto_exchange.entrypoints.worker.parts import Queue, SyncedClock, WorkerParts
+from crypto_exchange.entrypoints.worker.parts import SyncedClock, WorkerParts
 from crypto_exchange.entrypoints.worker.relay import Relay
 from crypto_exchange.entrypoints.worker.repetition import Outage, repeat
 from crypto_exchange.entrypoints.worker.trader import Trader
@@ -29,7 +30,7 @@ _FIRST_AUDIT_S = 30.0
 """By then the capital of a new installation is booked."""
 
 _FIRST_LOOK_S = 3.0
-_GRACE_S = 8.0
+_GRACE_S = 8
 """What work under way gets at the end. A call to the exchange that takes longer is cut off: its batch
 comes due when the window is over, and then somebody asks the exchange.
 """
@@ -107,7 +108,7 @@ async def _compare_clocks(exchange: object) -> None:
             await asyncio.wait_for(exchange.sync_clock(), _FIRST_LOOK_S)
 
 
-async def _stop(queue: Queue | None) -> None:
+async def _stop(queue: JobQueue | None) -> None:
     if queue is not None:
         await queue.stop(_GRACE_S)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.policy import SECOND_US
+from crypto_exchange.domain.ports import JobQueue
 from crypto_exchange.domain.use_cases.context import Context
 
 TRADE = "trade"
@@ -20,22 +21,6 @@ class Job(NamedTuple):
 
     name: str
     key: str
-
-
-class Queue(Protocol):
-    """Brings jobs to any worker; a hint, which may be lost or come twice."""
-
-    def register(self, name: str, job: Callable[..., Coroutine[Any, Any, None]]) -> None:
-        """Say what to run for a name, before `start`."""
-
-    async def send(self, name: str, *ids: str) -> None:
-        """Send a job. Raises `Unavailable` soon if that is not possible."""
-
-    async def start(self) -> None:
-        """Begin to run jobs on this event loop."""
-
-    async def stop(self, timeout_s: float) -> None:
-        """Take no more jobs, and wait for those that run."""
 
 
 class Wakeups(Protocol):
@@ -59,7 +44,7 @@ class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     context: Context
-    queue: Queue | None = None
+    queue: JobQueue | None = None
     wakeups: Wakeups | None = None
     scan_interval_us: int = SECOND_US
     audit_interval_us: int | None = None

@@ -1,0 +1,128 @@
+"""`crypto-exchange check-history` and `export-history`: what has happened, against the rules."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+from crypto_exchange.entrypoints.cli.failures import CommandError
+from crypto_exchange.entrypoints.testing.model import HistoryError, ReferenceModel
+from crypto_exchange.entrypoints.testing.violations import Violation
+from crypto_exchange.settings import Settings
+
+PAGE = 1_000
+
+
+def check(_settings: Settings, options: argparse.Namespace) -> int:
+    """Print every violation with its line, and how many there are; exit code 1 if there are any."""
+    model, found = ReferenceModel(), 0
+    with _open(options.file, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            for violation in _feed(model, line, f"{options.file}, line {number}", options):
+                found += 1
+                print(f"line {number}: {violation.check}: {violation.message}")
+    if not model.record:
+        raise CommandError(f"{options.file}: expected a history, was an empty file", 2)
+    for violation in model.finish():
+        found += 1
+        print(f"at the end: {violation.check}: {violation.message}")
+    print(f"{model.record:,} records, {found or 'no'} violation{'' if found == 1 else 's'}")
+    return int(bool(found))
+
+
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    """Write the header and every event of transactions that have ended, each after those it saw."""
+    return asyncio.run(_export(settings, options.file))
+
+
+async def _export(settings: Settings, name: str) -> int:
+    from crypto_exchange import bootstrap
+    from crypto_exchange.entrypoints.cli.connection import reachable
+
+    written = 0
+    async with bootstrap.open_history(reachable(settings)) as (log, queries):
+        with _open(name, "wb") as file:
+            header = {
+                "record": "header",
+                "history": 1,
+                "policy": msgspec.to_builtins(bootstrap.policy(settings)),
+                # Prices and rules of today say nothing about what was decided before.
+                "assets": [
+                    {"symbol": asset.symbol, "scale": asset.scale}
+                    for asset in await queries.list_assets()
+                ],
+            }
+            file.write(msgspec.json.encode(header) + b"\n")
+            async for event in in_causal_order(log):
+                file.write(msgspec.json.encode({"record": "event", **event}) + b"\n")
+                written += 1
+    print(f"{written:,} events written to {name}", file=sys.stderr)
+    return 0
+
+
+async def in_causal_order(log: Any) -> AsyncIterator[dict[str, Any]]:
+    """The log's events, transaction by transaction."""
+    from crypto_exchange.entrypoints.cli.causality import CausalOrder
+
+    order, last, page = CausalOrder(), None, ()
+    rest: list[Any] = []
+    while last is None or len(page) == PAGE:
+        page = await log.read(last, limit=PAGE)
+        if not page:
+            break
+        last = page[-1]
+        rest.extend(page)
+        *whole, (_, newest) = [(xid, list(each)) for xid, each in groupby(rest, lambda e: e.xid)]
+        for _, commit in whole:  # the newest transaction may go on with the next page
+            for event in order.take([msgspec.to_builtins(each.event) for each in commit]):
+                yield event
+        rest = newest
+    for event in order.take([msgspec.to_builtins(each.event) for each in rest]):
+        yield event
+    for event in order.rest():
+        yield event
+
+
+def _feed(
+    model: ReferenceModel, line: bytes, where: str, options: argparse.Namespace
+) -> list[Violation]:
+    """Take in one line. Raises CommandError: it is not one of a history."""
+    try:
+        record = msgspec.json.decode(line, type=dict[str, Any])
+        if options.no_policy and record.get("record") == "header":
+            record["policy"] = None
+        return model.feed(record)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandError(f"{where}: expected a JSON object: {error}", 2) from None
+    except HistoryError as error:
+        raise CommandError(f"{where}: {error}", 2) from None
+
+
+@contextmanager
+def _open(name: str, mode: str) -> Iterator[BinaryIO]:
+    """A file to read (`rb`) or to write (`wb`); standard input or output for `-`."""
+    standard = sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
+    with ExitStack() as stack:
+        try:
+            file = (
+                standard
+                if name == "-"
+                else cast(BinaryIO, stack.enter_context(Path(name).open(mode)))
+            )
+        except OSError as error:
+            what = "read" if mode == "rb" else "write"
+            said = f"expected a file to {what}, was {name}: {error.strerror}"
+            raise CommandError(said, 2) from None
+        yield file
+        if mode == "wb":
+            file.flush()

@@ -1,0 +1,59 @@
+"""Contract suites: what every adapter of a port has to keep, as classes to subclass.
+
+Each has one factory method to override. `checks.py` says how checks are named, left out, pinned and
+expected to fail.
+"""
+
+from pkgutil import iter_modules
+
+import pytest
+
+# Their assertions are to say what they compared, whatever plugins are loaded.
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
+
+from crypto_exchange.entrypoints.testing.contracts.asset_cache import AssetCacheTests
+from crypto_exchange.entrypoints.testing.contracts.audit import AuditTests
+from crypto_exchange.entrypoints.testing.contracts.books import Books, Row
+from crypto_exchange.entrypoints.testing.contracts.checks import Suite, optional, requires, since
+from crypto_exchange.entrypoints.testing.contracts.clock import ClockTests
+from crypto_exchange.entrypoints.testing.contracts.credentials import (
+    PasswordHasherTests,
+    TokensTests,
+)
+from crypto_exchange.entrypoints.testing.contracts.exchange import (
+    ExchangePortTests,
+    ExchangeUnderTest,
+)
+from crypto_exchange.entrypoints.testing.contracts.market import IdsTests, MarketTests
+from crypto_exchange.entrypoints.testing.contracts.queue import QueueTests
+from crypto_exchange.entrypoints.testing.contracts.read_models import ReadModelsTests
+from crypto_exchange.entrypoints.testing.contracts.reconciliation import ReconciliationTests
+from crypto_exchange.entrypoints.testing.contracts.scene import Scene, StoreSuite
+from crypto_exchange.entrypoints.testing.contracts.tally import TallyTests, TallyUnderTest
+from crypto_exchange.entrypoints.testing.contracts.unit_of_work import UnitOfWorkTests
+
+__all__ = [
+    "AssetCacheTests",
+    "AuditTests",
+    "Books",
+    "ClockTests",
+    "ExchangePortTests",
+    "ExchangeUnderTest",
+    "IdsTests",
+    "MarketTests",
+    "PasswordHasherTests",
+    "QueueTests",
+    "ReadModelsTests",
+    "ReconciliationTests",
+    "Row",
+    "Scene",
+    "StoreSuite",
+    "Suite",
+    "TallyTests",
+    "TallyUnderTest",
+    "TokensTests",
+    "UnitOfWorkTests",
+    "optional",
+    "requires",
+    "since",
+]

@@ -1,0 +1,24 @@
+"""The contract of `Begin` and `UnitOfWork`: subclass it and override `make_adapters`."""
+
+from crypto_exchange.entrypoints.testing.contracts.balances import BalanceTests
+from crypto_exchange.entrypoints.testing.contracts.commits import CommitTests
+from crypto_exchange.entrypoints.testing.contracts.fields import FieldTests
+from crypto_exchange.entrypoints.testing.contracts.loads import LoadTests
+from crypto_exchange.entrypoints.testing.contracts.locks import LockTests
+from crypto_exchange.entrypoints.testing.contracts.refusals import RefusalTests
+from crypto_exchange.entrypoints.testing.contracts.trade_fields import TradeFieldTests
+
+__all__ = ["UnitOfWorkTests"]
+
+
+class UnitOfWorkTests(
+    CommitTests,
+    RefusalTests,
+    LockTests,
+    LoadTests,
+    FieldTests,
+    TradeFieldTests,
+    BalanceTests,
+    port="unit_of_work",
+):
+    """Everything that use cases rely on when they load, decide and commit."""

@@ -1,0 +1,9 @@
+"""Mutants: seeded bugs that the kit's default run has to find, and what runs it over each of them."""
+
+from crypto_exchange.entrypoints.testing.mutants.further import FURTHER
+from crypto_exchange.entrypoints.testing.mutants.mutant import Mutant
+from crypto_exchange.entrypoints.testing.mutants.published import PUBLISHED
+
+MUTANTS: tuple[Mutant, ...] = PUBLISHED + FURTHER
+
+__all__ = ["MUTANTS", "Mutant"]

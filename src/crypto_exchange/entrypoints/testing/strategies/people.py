@@ -1,0 +1,66 @@
+"""People: users, what keeps them logged in, and their wallets."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from crypto_exchange.domain.ids import BatchKey, OrderId, UserId
+from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.domain.user import Role, Session, User
+from crypto_exchange.domain.wallet import Wallet
+from crypto_exchange.entrypoints.testing.strategies import amounts
+from crypto_exchange.entrypoints.testing.strategies.reuse import reused
+
+LARGEST_ID = 2**53 - 1
+_NAME = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@-"
+
+
+@reused
+def user_id() -> st.SearchStrategy[UserId]:
+    """From 1 (0 is the house): small ones, and up to 2⁵³ − 1."""
+    return st.one_of(st.integers(1, 100), st.integers(1, LARGEST_ID))
+
+
+@reused
+def order_id() -> st.SearchStrategy[OrderId]:
+    """From 1: small ones, and up to 2⁵³ − 1."""
+    return st.one_of(st.integers(1, 1_000), st.integers(1, LARGEST_ID))
+
+
+@reused
+def random_key() -> st.SearchStrategy[BatchKey]:
+    """24 hexadecimal digits, as batches, sessions and breaks are named by."""
+    return st.integers(0, 16**24 - 1).map(lambda number: f"{number:024x}")
+
+
+@reused
+def user() -> st.SearchStrategy[User]:
+    """A person with a name of 3 to 64 characters and a hash that fits no password."""
+    return st.builds(
+        User,
+        id=user_id(),
+        username=st.text(_NAME, min_size=3, max_size=64),
+        password_hash=random_key().map(lambda key: f"$argon2id$v=19$m=8,t=1,p=1${key}${key}"),
+        role=st.sampled_from((Role.USER, Role.USER, Role.OPERATOR, Role.ADMIN)),
+    )
+
+
+@reused
+def session() -> st.SearchStrategy[Session]:
+    """A login in any generation, good or revoked."""
+    return st.builds(
+        Session,
+        user_id=user_id(),
+        id=random_key(),
+        generation=st.integers(0, 100),
+        expires_at_us=amounts.moment(),
+        revoked=st.booleans(),
+    )
+
+
+@reused
+def wallet(owner: UserId | None = None) -> st.SearchStrategy[Wallet]:
+    """A balance of whole cents, none to 100 000 dollars (10⁻⁸), empty now and then."""
+    owners = user_id() if owner is None else st.just(owner)
+    balance = st.one_of(st.just(0), amounts.usd(maximum=100_000 * DOLLAR))
+    return st.builds(Wallet, owners, balance, st.integers(0, 1_000))

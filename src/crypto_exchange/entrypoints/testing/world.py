@@ -1,0 +1,232 @@
+"""World: one broker, its people, workers and exchange; every step is compared with a model of it.
+
+The broker is the real thing: the use cases over the adapters under test. What it commits is noted as a
+history, which the reference model reads along and judges by itself; after every step what the adapters
+say must be what the model expects.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from crypto_exchange.adapters.faults import CrashingBegin, CrashingExchange, CrashingTally
+from crypto_exchange.adapters.memory import (
+    InsecureHasher,
+    MemoryAssetCache,
+    MemoryTally,
+    OpaqueTokens,
+)
+from crypto_exchange.domain.asset import MarketRule
+from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.use_cases import accounts, currencies, house
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.entrypoints.testing.adapters import Adapters, Factory, Sim
+from crypto_exchange.entrypoints.testing.model import ReferenceModel
+from crypto_exchange.entrypoints.testing.recording import (
+    CountedKeys,
+    OffsetClock,
+    RaisingPoints,
+    Record,
+    RecordedMarket,
+    Store,
+    records_of,
+)
+from crypto_exchange.entrypoints.testing.sightings import Sightings
+from crypto_exchange.entrypoints.testing.steps import PEOPLE, PROCESSES, Setup
+from crypto_exchange.entrypoints.testing.venue import SimExchange
+from crypto_exchange.entrypoints.testing.violations import Violation
+
+START_US = 1_767_225_600 * 10**6
+CAPITAL = 10_000_000 * 10**8
+"""The house's dollars at the exchange, 10⁻⁸."""
+LISTED = {
+    "BTC": (8, 63_127_41 * 10**10, MarketRule(lot_step=1_000, min_notional=5 * 10**8)),
+    "ABAN": (
+        4,
+        20 * 10**12,
+        MarketRule(
+            lot_step=500,
+            min_notional=5 * 10**8,
+            min_quantity=3_000,
+            max_quantity=1_000_000,
+            fee_ppm=750,
+        ),
+    ),
+    "ETH": (
+        18,
+        2_499_99 * 10**10,
+        MarketRule(
+            lot_step=10**14, min_notional=10 * 10**8, max_quantity=3 * 10**17, fee_ppm=1_000
+        ),
+    ),
+}
+"""Scale, price (10⁻¹² dollars) and rule of what is listed."""
+
+
+class Process(msgspec.Struct):
+    """A process of the broker: its ports, its clock, and where it may end."""
+
+    name: str
+    context: Context
+    clock: OffsetClock
+    points: RaisingPoints
+
+
+class World:
+    """Made by `open_world`. `history` and `violations` grow with every step."""
+
+    def __init__(self, setup: Setup, sim: Sim, adapters: Adapters) -> None:
+        self.setup, self.sim, self.adapters = setup, sim, adapters
+        self.policy = sim.policy
+        self.history: list[Record] = []
+        self.violations: list[Violation] = []
+        self.exchange = SimExchange(lambda: sim.clock.now_us() // 1_000, fee_in=self.policy.fee_in)
+        self.model = ReferenceModel(None, ())
+        self.store = Store(adapters.begin, self.tell)
+        self.cache = adapters.cache or MemoryAssetCache()
+        self.ids = CountedKeys(adapters.ids, sim.seed)
+        self.processes = {name: self._process(name) for name in PROCESSES}
+        self.people: list[UserId] = []
+        self.orders: list[Order] = []
+        self.frozen: list[tuple[BatchKey, Purchase | None]] = []
+        self.stored: dict[tuple[UserId, str, str], tuple[str, int]] = {}
+        self.touched: set[OrderId] = set()
+        self.rules: dict[str, object] = {}
+        self.outdated: set[BatchKey] = set()
+        self.turned_us = 0
+        """When the exchange last fell silent, or spoke again."""
+        self.cache_is_old = False
+        self.sightings = Sightings(self.policy.threshold)
+
+    @property
+    def api(self) -> Process:
+        """The process that people talk to."""
+        return self.processes["api"]
+
+    @property
+    def workers(self) -> list[Process]:
+        """The processes that buy."""
+        return [p for p in self.processes.values() if p.name != "api"]
+
+    async def open(self) -> None:
+        """List assets, bring prices and capital in, register people."""
+        for symbol, (scale, price, rule) in LISTED.items():
+            self.exchange.list(symbol, scale, rule, price)
+        self.exchange.balances["USD"] = CAPITAL
+        context = self.api.context
+        await house.list_new_assets(context, {s: scale for s, (scale, _, _) in LISTED.items()})
+        self.note(
+            {
+                "record": "header",
+                "history": 1,
+                "policy": msgspec.to_builtins(self.policy),
+                "assets": [msgspec.to_builtins(a) for a in await context.queries.list_assets()],
+            }
+        )
+        self.model = ReferenceModel(self.history[0]["policy"], self.history[0]["assets"])
+        await house.book_capital(context)
+        await self.refresh(context)
+        for number in range(PEOPLE):
+            tokens = await accounts.register(context, f"person-{number}", "a long password")
+            self.people.append(context.tokens.read_access(tokens.access).user_id)
+
+    async def refresh(self, context: Context) -> None:
+        """Bring prices and rules in, as a worker does every few seconds."""
+        await currencies.refresh_rules(context)
+        assets = await currencies.refresh_prices(context)
+        self.cache_is_old = False
+        for asset in assets:
+            if asset.priced_at_us == context.clock.now_us():
+                told = self.exchange.prices[asset.symbol]
+                self.claim(f"I4 price of {asset.symbol} as it was told", told, asset.price)
+            price = {"asset": asset.symbol, "price": asset.price, "at_us": asset.priced_at_us}
+            self.note({"record": "price", **price})
+
+    def tell_rules(self, rules: Mapping[Symbol, MarketRule | None]) -> None:
+        """Note the market rules that have just been kept, where they are new."""
+        for symbol, kept in sorted(rules.items()):
+            rule = msgspec.to_builtins(kept)
+            if self.rules.get(symbol, ...) != rule:
+                self.rules[symbol] = rule
+                self.note({"record": "rule", "asset": symbol, "rule": rule})
+
+    def tell(self, change: Change) -> None:
+        """Note what has just been committed."""
+        for record in records_of(change):
+            self.note(record)
+            self._claim_reloaded_rules(record)
+        self.cache_is_old |= bool(change.assets)
+        self.touched |= {m.after.id for m in change.orders} | {o.id for o in change.new_orders}
+        self.orders.extend(change.new_orders)
+        if change.request is not None:
+            key = change.request
+            stored = (key.fingerprint, key.resource_id)
+            self.stored[key.user_id, key.operation, key.key] = stored
+
+    def _claim_reloaded_rules(self, record: Record) -> None:
+        """I6: after a rejection by the rules, the next attempt is planned with those in force."""
+        if record.get("event") == "PurchaseRejected" and record["kind"] == "rules":
+            self.outdated.add(record["batch"])
+        elif record.get("event") == "PurchaseIntended" and record["batch"] in self.outdated:
+            self.outdated.remove(record["batch"])
+            told = msgspec.to_builtins(self.exchange.rules[record["asset"]])
+            self.claim("I6 rules reloaded", told, record["rule"])
+
+    def note(self, record: Record) -> None:
+        """Add to the history, and let the model judge it."""
+        self.history.append(record)
+        if record["record"] != "header":
+            self.report(self.model.feed(record))
+            self.sightings.see(record)
+
+    def report(self, found: Iterable[Violation]) -> None:
+        """Keep what a check found, with its place in the history."""
+        place = len(self.history)
+        self.violations.extend(msgspec.structs.replace(each, record=place) for each in found)
+
+    def claim(self, check: str, expected: object, was: object) -> None:
+        """Check that two things are equal."""
+        if expected != was:
+            self.report([Violation(check, f"expected {expected}, was {was}")])
+
+    def _process(self, name: str) -> Process:
+        clock, points = OffsetClock(self.sim.clock), RaisingPoints()
+        tally = self.adapters.tally or MemoryTally(self.policy.threshold)
+        context = Context(
+            policy=self.policy,
+            begin=CrashingBegin(self.store, points),
+            clock=clock,
+            ids=self.ids,
+            queries=self.adapters.queries,
+            market=RecordedMarket(self.adapters.market, self.tell_rules),
+            cache=self.cache,
+            tally=CrashingTally(tally, points),
+            exchange=CrashingExchange(self.exchange, points),
+            passwords=InsecureHasher(),
+            tokens=OpaqueTokens(),
+        )
+        return Process(name=name, context=context, clock=clock, points=points)
+
+
+async def open_world(
+    factory: Factory, setup: Setup, *, seed: int, resources: AsyncExitStack
+) -> World:
+    """A broker over new adapters, ready for people; `resources` closes them."""
+    sim = Sim(seed=seed, policy=setup.policy())
+    sim.clock.at_us = START_US
+    made = factory(sim)
+    adapters = await made if inspect.isawaitable(made) else made
+    if adapters.close is not None:
+        resources.push_async_callback(adapters.close)
+    world = World(setup, sim, adapters)
+    world.store.pauses = random.Random(seed)  # noqa: S311 - repeatable
+    await world.open()
+    return world

@@ -1,0 +1,1 @@
+"""The testing kit and the tests, put to the test."""
