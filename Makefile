@@ -143,7 +143,7 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test test-browser test-wheel harness chaos mutants check format docs requirements clean
+.PHONY: test test-browser test-wheel harness chaos mutants mutation check format docs requirements clean
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
@@ -171,6 +171,10 @@ chaos: install-dev ## Let people trade while everything fails, then compare all 
 mutants: install-dev ## Show that the tests find seeded bugs: the kit's, then those of the server adapters (SEED=)
 	@$(BIN)/crypto-exchange mutants $(if $(SEED),--seed $(SEED))
 	@$(BIN)/python -m tests.harness
+
+mutation: install-dev ## Plant small faults in the domain: its unit tests must notice 90 % (SEED=, MUTANTS=, JOBS=)
+	@$(BIN)/python -m tests.mutation $(if $(SEED),--seed $(SEED)) \
+		$(if $(MUTANTS),--mutants $(MUTANTS)) $(if $(JOBS),--jobs $(JOBS))
 
 check: install-dev check-containers ## Check format, style, types, architecture and containers
 	@$(BIN)/ruff format --check --quiet
