@@ -201,5 +201,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         "PRICING": "SOL=average",
         "AUDIT_INTERVAL": "1h",  # a test changes the books for a moment
     }
-    with running_server(tmp_path_factory.mktemp("server"), **settings) as running:
+    with running_server(tmp_path_factory.mktemp("server"), UNMEASURED, **settings) as running:
         yield running

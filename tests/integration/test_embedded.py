@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -191,6 +192,25 @@ def test_a_missing_wheel_is_named_with_the_extra_that_brings_it(
     monkeypatch.setattr("platform.machine", lambda: "pdp11")
     with pytest.raises(FileNotFoundError, match="pdp11/valkey-server, but has not"):
         valkey_server()
+
+
+def test_a_port_is_given_to_one_only_before_anybody_listens_there() -> None:
+    given = [free_port() for _ in range(50)]
+
+    other = subprocess.run(
+        [sys.executable, "-c", ONE_OF, *map(str, given)], capture_output=True, text=True, check=True
+    )
+
+    assert len({*given}) == 50
+    assert other.stdout.split() == ["False"] * 50
+
+
+ONE_OF = """
+import sys
+from crypto_exchange.adapters.embedded.ports import _reserve
+for port in sys.argv[1:]:
+    print(_reserve("127.0.0.1", int(port)))
+"""
 
 
 def test_ports_are_free_and_below_those_of_outgoing_connections() -> None:
