@@ -16,6 +16,7 @@ from crypto_exchange.entrypoints.testing.violations import Violation
 from crypto_exchange.entrypoints.testing.world import World
 
 LOOKS_MS = 15_000
+"""The longest between two looks at an unknown outcome, and how far clocks may differ."""
 NEWEST = 60
 """So many batches are looked at: an older one without an outcome was noticed before."""
 _UNKNOWN = {"submitting", "unknown"}

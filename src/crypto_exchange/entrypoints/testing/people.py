@@ -189,9 +189,8 @@ class People:
         """Whether nothing will disturb the command."""
         world = self._world
         world.api.points.armed = crash
-        answered = (
-            True not in world.store.refusals
-        )  # a lost race is tried again, and nobody notices
+        # A lost race is tried again, and nobody notices.
+        answered = True not in world.store.refusals
         return self.alone and crash is None and answered and not world.cache_is_old
 
     def _person(self, number: int) -> UserId:

@@ -30,19 +30,17 @@ class Crash(BaseException):
 
 
 class RaisingPoints(CrashPoints):
-    """Crash points that end what runs, and not this process. `met` counts how often each did."""
+    """Crash points of which the one that is armed ends what runs, and not this process."""
 
     def __init__(self) -> None:
         super().__init__(Path())
         self.armed: str | None = None
-        self.met: list[str] = []
 
     @override
     def reach(self, name: str) -> None:
         """End what runs, if it is its turn."""
         if name == self.armed:
             self.armed = None
-            self.met.append(name)
             raise Crash(name)
 
 
