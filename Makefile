@@ -154,12 +154,15 @@ test-browser: $(BROWSER) ## Test the API's pages in Debian's Chromium; pictures 
 
 # What tests/ says in many files of the adapters, the kit's own suites say: these, and its searches.
 HARNESS := tests/harness tests/unit/test_contracts_memory.py tests/integration/test_contracts_postgres.py \
+	tests/integration/test_redis_adapter.py::TestAssetCache \
 	tests/integration/test_redis_adapter.py::TestAssetCacheWithoutMemory \
+	tests/integration/test_redis_adapter.py::TestTally \
 	tests/integration/test_dramatiq_adapter.py::TestQueue \
-	tests/integration/test_binance_adapter.py::TestExchange
+	tests/integration/test_binance_adapter.py::TestExchange \
+	tests/integration/test_ccxt_adapter.py::TestExchange
 
-harness: install-dev ## Run the testing kit over our own adapters, a search for BUDGET=15s each (SEED=)
-	@$(BIN)/python -m pytest -n 2 --cx-seed $(or $(SEED),0) --cx-budget $(or $(BUDGET),15s) \
+harness: install-dev ## Run the testing kit over our own adapters, searches for BUDGET=10s each (SEED=)
+	@$(BIN)/python -m pytest -n 2 --cx-seed $(or $(SEED),0) --cx-budget $(or $(BUDGET),10s) \
 		--cx-require-reach $(HARNESS)
 
 test-wheel: install-dev ## Build the wheel, install it elsewhere (from the registry), use the kit there as a user does
@@ -197,7 +200,7 @@ requirements: ## Write requirements/*.txt anew from pyproject.toml (needs uv; UP
 	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make requirements UV=/path/to/uv" >&2; exit 1; }
 	@$(UV) $(COMPILE) --extra server --extra embedded --group build \
 		--output-file requirements/server.txt
-	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --extra ccxt \
+	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --extra backtest --extra ccxt \
 		--group build --group dev \
 		--constraint requirements/server.txt --output-file requirements/dev.txt
 	@$(UV) $(COMPILE) --extra server --constraint requirements/server.txt \

@@ -102,7 +102,8 @@ class SqliteReadModels:
                 account, currency, scales.get(currency, DEFAULT_ASSET_SCALE), int(balance)
             )
             for account, currency, balance in self._rows.select(
-                "SELECT * FROM ledger ORDER BY account"
+                "SELECT * FROM ledger WHERE balance <> '0' OR account NOT LIKE 'clearing:%' "
+                "ORDER BY account"
             )
         )
 

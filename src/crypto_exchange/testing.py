@@ -30,9 +30,14 @@ if TYPE_CHECKING:
         QueueTests,
         ReadModelsTests,
         ReconciliationTests,
+        RefusedOrderTests,
+        Script,
+        ScriptedVenueTests,
         TallyTests,
         TallyUnderTest,
         TokensTests,
+        ToldOrder,
+        ToldTrade,
         UnitOfWorkTests,
     )
     from crypto_exchange.entrypoints.testing.history import History
@@ -115,8 +120,11 @@ __all__ = [
     "ReconciliationTests",
     "ReferenceModel",
     "Refuse",
+    "RefusedOrderTests",
     "Repeat",
     "Rule",
+    "Script",
+    "ScriptedVenueTests",
     "Setup",
     "Sim",
     "SimExchange",
@@ -126,6 +134,8 @@ __all__ = [
     "TallyUnderTest",
     "Together",
     "TokensTests",
+    "ToldOrder",
+    "ToldTrade",
     "UnitOfWorkTests",
     "Violation",
     "Wake",
@@ -148,7 +158,8 @@ _HOMES = {
     "contracts": (
         "AssetCacheTests AuditTests ClockTests ExchangePortTests ExchangeUnderTest "
         "IdsTests MarketTests PasswordHasherTests QueueTests ReadModelsTests "
-        "ReconciliationTests TallyTests TallyUnderTest TokensTests UnitOfWorkTests"
+        "ReconciliationTests RefusedOrderTests Script ScriptedVenueTests TallyTests TallyUnderTest "
+        "TokensTests ToldOrder ToldTrade UnitOfWorkTests"
     ),
     "history": "History",
     "http.machine": "HttpMachine",

@@ -9,6 +9,7 @@ _HTTP = "crypto_exchange.entrypoints.http"
 SUITES = {
     f"{_ADAPTERS}.postgres": ("tests/integration/test_contracts_postgres.py",),
     f"{_ADAPTERS}.redis": (
+        "tests/integration/test_redis_adapter.py::TestAssetCache",
         "tests/integration/test_redis_adapter.py::TestAssetCacheWithoutMemory",
         "tests/integration/test_redis_adapter.py::TestTally",
     ),
@@ -17,6 +18,8 @@ SUITES = {
         "tests/unit/test_binance_refusals.py",
         "tests/unit/test_binance_orders.py",
         "tests/integration/test_binance_adapter.py::TestExchange",
+        "tests/integration/test_ccxt_adapter.py::TestExchange",
+        "tests/harness/test_exchanges.py",
     ),
     _HTTP: ("tests/unit/http",),
 }

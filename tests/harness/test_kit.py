@@ -5,13 +5,18 @@ Over Postgres and Valkey it searches in tests/integration/test_contracts_postgre
 
 from __future__ import annotations
 
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim, memory_adapters
+from crypto_exchange.entrypoints.testing.audit_decisions import AuditDecisionTests
 from crypto_exchange.entrypoints.testing.decisions import DecisionTests
-from crypto_exchange.entrypoints.testing.override import override
 from crypto_exchange.entrypoints.testing.suite import SearchTests
 
 
 class TestDecisions(DecisionTests, port="decisions"):
+    pass
+
+
+class TestAuditDecisions(AuditDecisionTests):
     pass
 
 

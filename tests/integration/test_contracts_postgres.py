@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 from typing_extensions import override
 
 from crypto_exchange.adapters.postgres import Database, EventLog, PostgresBegin, open_database
+from crypto_exchange.adapters.postgres.writes import write
 from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
+from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim
 from crypto_exchange.entrypoints.testing.contracts import Books
@@ -56,6 +59,13 @@ class TestPostgres(AggregationSuite):
     async def list_events(self, adapters: Adapters) -> Sequence[AnyEvent]:
         log = EventLog(_database(adapters))
         return [logged.event for logged in await log.read(limit=10_000)]
+
+    @override
+    @asynccontextmanager
+    async def held_back(self, adapters: Adapters, change: Change) -> AsyncIterator[None]:
+        async with _database(adapters).connection() as connection, connection.transaction():
+            await write(connection, change)
+            yield
 
     @override
     def make_books(self, adapters: Adapters) -> Books:

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from redis.asyncio import Redis
@@ -40,6 +41,19 @@ asyncio.run(main())
 """
 
 
+@asynccontextmanager
+async def hanging_worker(url: str) -> AsyncIterator[asyncio.StreamReader]:
+    """A process that takes jobs and does not end them, until it is killed: gives the ids that it took."""
+    argv = [sys.executable, "-c", HANGING_WORKER, url]
+    victim = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE)
+    assert victim.stdout is not None
+    try:
+        yield victim.stdout
+    finally:
+        victim.kill()
+        await victim.wait()
+
+
 @pytest.fixture
 async def make_queue(valkey_url: str) -> AsyncIterator[MakeQueue]:
     queues = []
@@ -65,12 +79,20 @@ class TestQueue(QueueTests):
     """Over a Valkey that is killed and started again where the broker has to be away."""
 
     @pytest.fixture(autouse=True)
-    def take(self, own_valkey: EmbeddedValkey) -> None:
+    def take(self, own_valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What Dramatiq looks after by chance, it never does here: the chance has to be a certainty."""
         self.valkey = own_valkey
+        luckless = SimpleNamespace(randint=lambda _, most: most)
+        monkeypatch.setattr("dramatiq.brokers.redis.random", luckless)
 
     @override
     def make_queue(self) -> JobQueue:
-        return JobQueue(self.valkey.url, threads=4, rest_s=0.2)
+        return JobQueue(self.valkey.url, threads=4, rest_s=0.2, heartbeat_s=2.0)
+
+    @override
+    async def die_at_work(self) -> None:
+        async with hanging_worker(self.valkey.url) as begun:
+            assert await begun.readline() == b"BTC\n"
 
     @override
     @contextmanager
@@ -152,15 +174,9 @@ async def test_the_message_of_a_killed_worker_goes_to_another(
 ) -> None:
     survivor, record = make_queue(heartbeat_s=1.0), Record()
     survivor.register("trade", record)
-    argv = [sys.executable, "-c", HANGING_WORKER, valkey_url]
-    victim = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE)
-    try:
+    async with hanging_worker(valkey_url) as begun:
         await survivor.send("trade", "BTC")
-        assert victim.stdout is not None
-        assert await victim.stdout.readline() == b"BTC\n"
-    finally:
-        victim.kill()
-        await victim.wait()
+        assert await begun.readline() == b"BTC\n"
 
     await survivor.start()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -14,21 +13,17 @@ from crypto_exchange.adapters.memory import (
     InsecureHasher,
     MemoryAssetCache,
     MemoryBegin,
-    MemoryBroker,
     MemoryClock,
     MemoryExchange,
-    MemoryQueue,
     MemoryTally,
     OpaqueTokens,
     Silence,
 )
 from crypto_exchange.adapters.system import SystemClock
-from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.errors import OutcomeUnknown, Unauthenticated, Unavailable
 from crypto_exchange.domain.events import AnyEvent
-from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.policy import Policy
-from crypto_exchange.domain.ports import AssetCache, Clock, JobQueue, PasswordHasher, Tokens
+from crypto_exchange.domain.ports import AssetCache, Clock, PasswordHasher, Tokens
 from crypto_exchange.domain.purchase import Absent, Filled, Purchase, Rejected, RejectionKind
 from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim, memory_adapters
@@ -37,12 +32,9 @@ from crypto_exchange.entrypoints.testing.contracts import (
     AuditTests,
     Books,
     ClockTests,
-    ExchangePortTests,
-    ExchangeUnderTest,
     IdsTests,
     MarketTests,
     PasswordHasherTests,
-    QueueTests,
     ReadModelsTests,
     ReconciliationTests,
     StoreSuite,
@@ -51,10 +43,12 @@ from crypto_exchange.entrypoints.testing.contracts import (
     TokensTests,
     UnitOfWorkTests,
 )
-from crypto_exchange.entrypoints.testing.contracts.scene import PRICE, RULE
-from tests.unit.memory_books import MemoryBooks
-
-BTC = Asset(symbol="BTC", rule=RULE, price=PRICE, priced_at_us=0)
+from crypto_exchange.entrypoints.testing.memory_books import MemoryBooks
+from crypto_exchange.entrypoints.testing.memory_ports import (
+    BTC,
+    MemoryExchangeSuite,
+    MemoryQueueSuite,
+)
 
 
 class _OverMemory(StoreSuite):
@@ -114,23 +108,8 @@ class TestTally(TallyTests):
         return TallyUnderTest(tally, take_wake_ups)
 
 
-class TestQueue(QueueTests):
-    broker: MemoryBroker
-
-    @pytest.fixture(autouse=True)
-    def take(self) -> None:
-        self.broker = MemoryBroker()
-
-    @override
-    def make_queue(self) -> JobQueue:
-        return MemoryQueue(self.broker, workers=3)
-
-    @override
-    @contextmanager
-    def broker_down(self) -> Iterator[None]:
-        self.broker.down = True
-        yield
-        self.broker.down = False
+class TestQueue(MemoryQueueSuite):
+    pass
 
 
 class TestClock(ClockTests):
@@ -157,23 +136,8 @@ class TestTokens(TokensTests):
         return OpaqueTokens()
 
 
-class TestExchange(ExchangePortTests):
-    @override
-    def make_exchange(self) -> ExchangeUnderTest:
-        exchange = MemoryExchange([BTC], Policy(), lambda: 1_767_225_600_000)
-        exchange.balances["USD"] = 10**7 * DOLLAR
-
-        def lose_answers() -> AbstractContextManager[object]:
-            return answers_lost(exchange)
-
-        return ExchangeUnderTest(exchange, BTC, lose_answers)
-
-
-@contextmanager
-def answers_lost(exchange: MemoryExchange) -> Iterator[None]:
-    exchange.script.append(Silence.AFTER)
-    yield
-    exchange.script.clear()
+class TestExchange(MemoryExchangeSuite):
+    pass
 
 
 @pytest.fixture

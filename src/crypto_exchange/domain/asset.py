@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
 from crypto_exchange.domain.errors import AssetHalted, PriceStale
 from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.domain.kind import Kind
 from crypto_exchange.domain.money import BPS, DEFAULT_ASSET_SCALE
 from crypto_exchange.domain.policy import CLOCK_LEEWAY_US, Policy
 
 
-class AssetStatus(enum.Enum):
+class AssetStatus(Kind):
     """Whether the asset can be bought."""
 
     ACTIVE = "active"

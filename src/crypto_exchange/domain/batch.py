@@ -6,26 +6,25 @@ the other; it ends when its members are settled, sent back to wait, or all refun
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, Symbol
+from crypto_exchange.domain.kind import Kind
 from crypto_exchange.domain.policy import Pricing
 
 NEVER_US = 2**62
 """When something comes due that nobody waits for."""
 
 
-class BatchKind(enum.Enum):
+class BatchKind(Kind):
     """One large order, which may take small ones along, or many small ones."""
 
     DIRECT = "direct"
     AGGREGATED = "aggregated"
 
 
-class BatchState(enum.Enum):
+class BatchState(Kind):
     """Where a batch stands."""
 
     SEALED = "sealed"
@@ -34,7 +33,7 @@ class BatchState(enum.Enum):
     REFUNDED = "refunded"
 
 
-class BatchTrigger(enum.Enum):
+class BatchTrigger(Kind):
     """What can happen to a batch."""
 
     SETTLE = "settle"

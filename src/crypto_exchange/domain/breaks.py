@@ -5,12 +5,12 @@ It is recorded, never corrected by itself.
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
+from crypto_exchange.domain.kind import Kind
 
-class BreakKind(enum.Enum):
+
+class BreakKind(Kind):
     """Which rule of the books is broken."""
 
     CURRENCY = "currency"

@@ -7,18 +7,19 @@ hold minus the balance that is kept there.
 
 from __future__ import annotations
 
-import enum
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
 from crypto_exchange.domain.ids import HOUSE, BatchKey, OrderId, UserId
+from crypto_exchange.domain.kind import Kind
 
 USD = "USD"
 
 
-class AccountKind(enum.Enum):
+class AccountKind(Kind):
     """Whose money an account counts."""
 
     USER = "user"
@@ -32,7 +33,7 @@ class AccountKind(enum.Enum):
     EXTERNAL = "external"
 
 
-class TransferKind(enum.Enum):
+class TransferKind(Kind):
     """Why an amount moved."""
 
     DEPOSIT = "deposit"
@@ -49,7 +50,7 @@ class TransferKind(enum.Enum):
     FUNDING = "funding"
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """`owner` is a user id or a batch key where the kind has one, else None."""
 
     kind: AccountKind
@@ -63,7 +64,7 @@ class Account(msgspec.Struct, frozen=True):
         return f"{self.kind.value}{middle}:{self.currency}"
 
 
-class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One ledger row. `amount` is positive: 10⁻⁸ dollars, or the asset's units."""
 
     kind: TransferKind
@@ -87,11 +88,17 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
         return HOUSE
 
 
+_KNOWN = 65_536
+"""How many accounts are kept at hand: one that is met again is found by its identity."""
+
+
+@lru_cache(maxsize=_KNOWN)
 def user_account(user_id: UserId, currency: str = USD) -> Account:
     """A user's wallet (USD) or holding (any other currency)."""
     return Account(AccountKind.USER, currency, user_id)
 
 
+@lru_cache(maxsize=_KNOWN)
 def suspense_account(user_id: UserId) -> Account:
     """The money of a user's unsettled orders."""
     return Account(AccountKind.SUSPENSE, USD, user_id)
@@ -102,6 +109,7 @@ def clearing_account(batch: BatchKey, currency: str = USD) -> Account:
     return Account(AccountKind.CLEARING, currency, batch)
 
 
+@lru_cache(maxsize=_KNOWN)
 def house_account(kind: AccountKind, currency: str = USD) -> Account:
     """An account without an owner: the house's own, the venue's or the outside world's."""
     return Account(kind, currency)
@@ -141,3 +149,12 @@ def balances(transfers: Iterable[Transfer]) -> dict[Account, int]:
         sums[transfer.debit] -= transfer.amount
         sums[transfer.credit] += transfer.amount
     return dict(sums)
+
+
+def listed_balances(transfers: Iterable[Transfer]) -> dict[Account, int]:
+    """The same without the clearing of batches that have ended, of which nothing is ever left."""
+    return {
+        account: balance
+        for account, balance in balances(transfers).items()
+        if balance or account.kind is not AccountKind.CLEARING
+    }

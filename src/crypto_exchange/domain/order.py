@@ -7,16 +7,15 @@ exchange turned its batch away for reasons of its own. The four other states are
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.kind import Kind
 from crypto_exchange.domain.policy import OnDeadline, Policy, Pricing
 
 
-class OrderState(enum.Enum):
+class OrderState(Kind):
     """Where an order stands."""
 
     PENDING = "pending"
@@ -27,7 +26,7 @@ class OrderState(enum.Enum):
     CANCELLED = "cancelled"
 
 
-class OrderTrigger(enum.Enum):
+class OrderTrigger(Kind):
     """What can happen to an order."""
 
     SEAL = "seal"
@@ -38,7 +37,7 @@ class OrderTrigger(enum.Enum):
     CANCEL = "cancel"
 
 
-class Reason(enum.Enum):
+class Reason(Kind):
     """Why an order failed."""
 
     PRICE_MOVED = "price_moved"
@@ -105,10 +104,10 @@ def next_order_state(state: OrderState, trigger: OrderTrigger) -> OrderState:
     Raises:
         InvariantViolation: this cannot happen to an order in this state.
     """
-    try:
-        return ORDER_TRANSITIONS[state, trigger]
-    except KeyError:
-        raise InvariantViolation(f"an order cannot {trigger.value} while {state.value}") from None
+    after = ORDER_TRANSITIONS.get((state, trigger))
+    if after is None:
+        raise InvariantViolation(f"an order cannot {trigger.value} while {state.value}")
+    return after
 
 
 def seal(order: Order, batch: BatchKey) -> Order:

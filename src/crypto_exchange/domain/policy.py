@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
 from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.domain.kind import Kind
 from crypto_exchange.domain.money import DOLLAR
 
 SECOND_US = 1_000_000
@@ -14,7 +13,7 @@ CLOCK_LEEWAY_US = 5 * SECOND_US
 """How far in the future a price may seem to be before it is refused: skew between two machines."""
 
 
-class OnDeadline(enum.Enum):
+class OnDeadline(Kind):
     """What becomes of orders that reached their deadline and cannot be bought by themselves."""
 
     REFUND = "refund"
@@ -22,7 +21,7 @@ class OnDeadline(enum.Enum):
     WAIT = "wait"
 
 
-class FeeIn(enum.Enum):
+class FeeIn(Kind):
     """Where the exchange takes its fee from: the dollars, the coins bought, or a third coin."""
 
     QUOTE = "quote"
@@ -30,7 +29,7 @@ class FeeIn(enum.Enum):
     OTHER = "other"
 
 
-class Pricing(enum.Enum):
+class Pricing(Kind):
     """What members of a batch pay: their quotes, or their share of what the batch cost."""
 
     QUOTED = "quoted"

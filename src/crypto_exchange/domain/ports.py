@@ -151,7 +151,9 @@ class ReadModels(Protocol):
         """All assets by symbol."""
 
     async def list_ledger(self) -> tuple[LedgerBalance, ...]:
-        """Every account that has ever moved, by name, from one snapshot."""
+        """Every account that has ever moved, by name, from one snapshot; of the clearing of batches
+        (`clearing:…`) only what is not 0.
+        """
 
     async def find_due(self, at_us: int) -> Due:
         """Assets with waiting orders, and the keys of open batches to look at by now (at most 200)."""

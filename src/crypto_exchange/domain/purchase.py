@@ -7,7 +7,6 @@ got it.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -15,9 +14,10 @@ import msgspec
 
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, Symbol, client_order_id
+from crypto_exchange.domain.kind import Kind
 
 
-class PurchaseState(enum.Enum):
+class PurchaseState(Kind):
     """Where an attempt stands. `unknown`: its sender got no answer, or never reported one."""
 
     SUBMITTING = "submitting"
@@ -30,7 +30,7 @@ class PurchaseState(enum.Enum):
     LATE = "late"
 
 
-class PurchaseTrigger(enum.Enum):
+class PurchaseTrigger(Kind):
     """What can become of an attempt."""
 
     LOSE = "lose"
@@ -133,7 +133,7 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
         return sum(fill.quantity for fill in self.fills)
 
 
-class RejectionKind(enum.Enum):
+class RejectionKind(Kind):
     """What a definite rejection means for the next attempt."""
 
     VENUE = "venue"

@@ -12,9 +12,7 @@ from crypto_exchange.domain.batch import BatchTrigger, close
 from crypto_exchange.domain.booking import Buyer, book_fill
 from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.events import BatchSettled, OrderOutcome
-from crypto_exchange.domain.ids import BatchKey
 from crypto_exchange.domain.ledger import (
-    USD,
     AccountKind,
     Transfer,
     TransferKind,
@@ -47,9 +45,9 @@ def settle(opened: OpenBatch, filled: Filled | None, *, at_us: int) -> Change:
     transfers = [
         *_from_inventory(opened, at_us),
         *(t for each in fills for t in book_fill(each, clearing, at_us)),
-        *(t for order, part in shares for t in _to_member(order, part, batch.key, at_us)),
+        *(t for order, part in shares for t in _to_member(order, part, clearing, at_us)),
+        *_to_house(statement, shares, clearing, at_us),
     ]
-    transfers.extend(_to_house(transfers, batch.key, asset, at_us))
     return Change(
         orders=tuple(
             Transition(o, deliver(o, part.filled, part.charged, whole=part.whole))
@@ -86,34 +84,43 @@ def _from_inventory(opened: OpenBatch, at_us: int) -> Iterator[Transfer]:
     yield from transfer(TransferKind.INVENTORY, inventory, clearing, used, at_us)
 
 
-def _to_member(order: Order, part: Share, batch: BatchKey, at_us: int) -> Iterator[Transfer]:
-    user, asset = order.user_id, order.asset
-    suspense, clearing = suspense_account(user), clearing_account(batch)
-    yield from transfer(TransferKind.CHARGE, suspense, clearing, part.charged, at_us, order.id)
-    coins = clearing_account(batch, asset)
-    holding = user_account(user, asset)
-    yield from transfer(TransferKind.DELIVERY, coins, holding, part.filled, at_us, order.id)
+def _to_member(order: Order, part: Share, clearing: Buyer, at_us: int) -> Iterator[Transfer]:
+    user = order.user_id
+    if part.charged:
+        yield Transfer(
+            kind=TransferKind.CHARGE,
+            debit=suspense_account(user),
+            credit=clearing.dollars,
+            amount=part.charged,
+            at_us=at_us,
+            order_id=order.id,
+        )
+    if part.filled:
+        yield Transfer(
+            kind=TransferKind.DELIVERY,
+            debit=clearing.coins,
+            credit=user_account(user, order.asset),
+            amount=part.filled,
+            at_us=at_us,
+            order_id=order.id,
+        )
     if part.charged < order.total:
         yield refund(user, order.id, order.total - part.charged, at_us=at_us)
 
 
 def _to_house(
-    transfers: Sequence[Transfer], batch: BatchKey, asset: str, at_us: int
+    statement: Statement, shares: Sequence[tuple[Order, Share]], clearing: Buyer, at_us: int
 ) -> Iterator[Transfer]:
     """What is left in clearing: coins (never less than none) to the inventory, dollars to (or from)
     profit and loss.
     """
-    for currency, kind, account in (
-        (asset, TransferKind.INVENTORY, AccountKind.INVENTORY),
-        (USD, TransferKind.PNL, AccountKind.PNL),
-    ):
-        clearing, house = clearing_account(batch, currency), house_account(account, currency)
-        rest = sum(t.amount for t in transfers if t.credit == clearing)
-        rest -= sum(t.amount for t in transfers if t.debit == clearing)
-        if rest >= 0:
-            yield from transfer(kind, clearing, house, rest, at_us)
-        else:
-            yield from transfer(kind, house, clearing, -rest, at_us)
+    coins = statement.available - sum(part.filled for _, part in shares)
+    inventory = house_account(AccountKind.INVENTORY, statement.asset)
+    yield from transfer(TransferKind.INVENTORY, clearing.coins, inventory, coins, at_us)
+    profit = sum(part.charged for _, part in shares) - statement.cost
+    ends = (clearing.dollars, house_account(AccountKind.PNL))
+    debit, credit = ends if profit > 0 else reversed(ends)
+    yield from transfer(TransferKind.PNL, debit, credit, abs(profit), at_us)
 
 
 def _filled_purchase(opened: OpenBatch, filled: Filled | None) -> tuple[Transition[Purchase], ...]:

@@ -28,7 +28,7 @@ from crypto_exchange.domain.errors import (
 )
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
-from crypto_exchange.domain.ledger import Transfer, balances
+from crypto_exchange.domain.ledger import Transfer, listed_balances
 from crypto_exchange.domain.order import FINAL_STATES, Order
 from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 from crypto_exchange.domain.purchase import Fill, Purchase
@@ -163,8 +163,8 @@ class State:
                 self.assets[symbol] = msgspec.structs.replace(after, version=asset.version + 1)
 
     def ledger(self) -> dict[str, int]:
-        """Every account that ever moved, by name."""
-        return {a.name: amount for a, amount in balances(self.transfers).items()}
+        """Every account that ever moved, by name, without the clearing of batches that have ended."""
+        return {a.name: amount for a, amount in listed_balances(self.transfers).items()}
 
     def apply(self, change: Change) -> None:
         """Write a change, all or nothing.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
 from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.kind import Kind
 
 
-class Role(enum.Enum):
+class Role(Kind):
     """What a user may do beyond their own wallet."""
 
     USER = "user"

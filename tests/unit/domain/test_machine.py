@@ -351,4 +351,4 @@ class Broker(RuleBasedStateMachine):
 
 
 TestBroker = Broker.TestCase
-TestBroker.settings = settings(max_examples=80, stateful_step_count=40)
+TestBroker.settings = settings(max_examples=25, stateful_step_count=40)

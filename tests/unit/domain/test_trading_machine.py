@@ -247,4 +247,4 @@ async def _together(*work: Coroutine[object, object, object]) -> None:
 
 
 TestTrading = Trading.TestCase
-TestTrading.settings = settings(max_examples=60, stateful_step_count=30)
+TestTrading.settings = settings(max_examples=30, stateful_step_count=30)

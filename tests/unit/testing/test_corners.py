@@ -20,6 +20,7 @@ def test_nothing_is_found_in_any_and_together_they_meet_what_drawn_traffic_seldo
         "a job done twice",
         "a purchase in quarantine",
         "a fill of what had been given up",
+        "an answer that was heard much later",
         "a repeated command",
         "a key used for another command",
         "orders taken along",

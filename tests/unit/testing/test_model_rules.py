@@ -193,6 +193,31 @@ def test_an_order_that_can_be_bought_is_not_refunded_at_its_deadline(
     assert told.fail("deadline", 1, 2) == ([checks.REASON] * 2 if alone else [])
 
 
+def test_what_a_seal_leaves_over_is_not_refunded_at_its_deadline(told: Told) -> None:
+    told.model.alone = True
+    rule = {"lot_step": 1_000, "min_notional": usd("5"), "max_quantity": 24_000}
+    for number in (1, 2, 3, 4):
+        told.place(number, "6.00")
+    told.model.feed({"record": "rule", "asset": "BTC", "rule": rule})
+    told.pass_time(DAY_US)
+
+    assert told.seal(1, 2, quantity=24_000) == []
+    assert told.fail("deadline", 3, 4) == [checks.REASON] * 2
+
+
+def test_small_orders_do_not_go_on_in_the_batch_of_a_large_one_that_leaves(told: Told) -> None:
+    told.place(1, "20.00", direct=True)
+    told.pass_time(DAY_US - 10_000_000)
+    for number in (2, 3):
+        told.place(number, "9.00")
+    told.seal(1, 2, 3, quantity=76_000)
+    told.pass_time(10_000_000)
+    rejected = {"batch": KEY, "attempt": 1, "asset": "BTC", "code": "", "message": ""}
+    told.tell("PurchaseRejected", **rejected, kind="rules")
+
+    assert told.seal(2, 3, quantity=36_000, attempt=2) == [checks.MEMBERS]
+
+
 def test_an_order_that_is_not_overdue_has_no_deadline(told: Told) -> None:
     told.place(1, "1.00")
     told.pass_time(DAY_US - 1)

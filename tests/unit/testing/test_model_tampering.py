@@ -17,7 +17,7 @@ from tests.unit.testing.alterations import (
 from tests.unit.testing.histories import a_history
 
 SEEDS = range(24)
-MOST = 12
+MOST = 8
 NOTICED = {
     "AssetHaltChanged": {"repeated": "I10", "other asset": "I3 I4 I10"},
     "BatchRefunded": {

@@ -30,8 +30,9 @@ def sqlite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 @pytest.fixture(autouse=True)
 def without_other_plugins(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the kit do with what its users have."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:asyncio -p no:schemathesis")
+    """Let the kit do with what its users have, and load nothing else."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-p _hypothesis_pytestplugin -p {plugin.__name__}")
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # it doubles the time
 
 
@@ -52,7 +53,11 @@ def test_importing_the_plugin_loads_nothing_but_pytest_and_the_standard_library(
     assert loaded == {".".join(parts[: n + 1]) for n in range(len(parts))}
 
 
-def test_a_run_without_options_loads_nothing_of_the_kit(pytester: pytest.Pytester) -> None:
+def test_a_run_without_options_finds_the_plugin_and_loads_nothing_of_the_kit(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:schemathesis")
     pytester.makepyfile(
         """
         import sys
@@ -192,8 +197,10 @@ def test_levels_are_run_as_far_as_they_are_named(pytester: pytest.Pytester) -> N
         assert found
         return found
 
-    assert collected("--cx-adapters=memory", "--cx-level=0") == {"TestDecisions"}
-    assert collected("--cx-adapters=memory", "--cx-level=1") == {"TestDecisions", "TestMemory"}
-    assert collected("--cx-adapters=memory") == {"TestDecisions", "TestMemory", "TestAdapters"}
+    pure = {"TestDecisions", "TestAuditDecisions"}
+    over_memory = {*pure, "TestMemory", "TestMemoryExchange", "TestMemoryQueue"}
+    assert collected("--cx-adapters=memory", "--cx-level=0") == pure
+    assert collected("--cx-adapters=memory", "--cx-level=1") == over_memory
+    assert collected("--cx-adapters=memory") == {*over_memory, "TestAdapters"}
     assert collected("--cx-mutants") == {"TestMutants"}
     assert collected("--cx-url=http://127.0.0.1:8000") == {"TestDeployment"}

@@ -76,15 +76,15 @@ def test_another_seed_gives_another_history() -> None:
     assert simulate(1, 0.1).digest() != simulate(2, 0.1).digest()
 
 
-def test_a_day_without_faults_has_none() -> None:
-    history = simulate(3, 1, "none")
+def test_hours_without_faults_have_none() -> None:
+    history = simulate(3, 0.25, "none")
 
     history.require_sound()
     assert not {"a crash of a worker", "a lost race", "a partial fill"} & history.reach.keys()
 
 
 def test_the_machine_finds_nothing_and_draws_the_same_from_the_same_seed() -> None:
-    first, second = (run_machine(seed=5, examples=8, steps=15) for _ in range(2))
+    first, second = (run_machine(seed=5, examples=4, steps=15) for _ in range(2))
 
     assert first.counts == second.counts
 

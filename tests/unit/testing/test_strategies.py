@@ -52,6 +52,8 @@ from crypto_exchange.entrypoints.testing.venue import Step, StepKind
 register()
 
 T = TypeVar("T")
+FEW = settings(max_examples=30)
+"""The kit's searches draw from all of them, by the thousand."""
 ROWS = (asset, batch, breaks, events, ledger, order, policy, purchase, statement, user, wallet)
 PLAIN = {purchase.Working, user.AccessClaims, user.RefreshClaims, user.TokenPair}
 """Types that Hypothesis can draw from their annotations alone."""
@@ -102,6 +104,7 @@ def test_every_type_is_drawn_by_a_strategy_of_its_own_and_no_health_check_fails(
     assert all(isinstance(each, kind) for each in drawn)
 
 
+@FEW
 @given(st.from_type(Asset))
 def test_an_assets_rule_fits_its_price(listed: Asset) -> None:
     rule = listed.rule
@@ -116,11 +119,13 @@ def test_an_assets_rule_fits_its_price(listed: Asset) -> None:
         assert largest > 2 * rule.min_notional
 
 
+@FEW
 @given(strategies.market_rule())
 def test_a_rule_for_bitcoin_has_small_lots(rule: MarketRule) -> None:
     assert value_of(rule.lot_step, 50_000 * 10**12, 8) <= 10 * DOLLAR
 
 
+@FEW
 @given(strategies.asset("BTC", tradable=True))
 def test_a_tradable_asset_is_active_and_priced(listed: Asset) -> None:
     assert listed.symbol == "BTC"
@@ -128,12 +133,14 @@ def test_a_tradable_asset_is_active_and_priced(listed: Asset) -> None:
     assert listed.price
 
 
+@FEW
 @given(st.from_type(Inventory))
 def test_inventory_never_promises_more_than_there_is(inventory: Inventory) -> None:
     assert 0 <= inventory.free <= inventory.quantity
     assert (inventory.retry_at_us == 0) == (inventory.failures == 0)
 
 
+@FEW
 @given(st.from_type(Policy))
 def test_a_policy_has_no_negative_number(drawn: Policy) -> None:
     numbers = [value for value in msgspec.structs.astuple(drawn) if isinstance(value, int)]
@@ -142,6 +149,7 @@ def test_a_policy_has_no_negative_number(drawn: Policy) -> None:
     assert drawn.threshold >= 5 * DOLLAR
 
 
+@FEW
 @given(st.from_type(Wallet))
 def test_a_wallet_holds_whole_cents_and_is_never_negative(drawn: Wallet) -> None:
     assert drawn.balance >= 0
@@ -149,17 +157,20 @@ def test_a_wallet_holds_whole_cents_and_is_never_negative(drawn: Wallet) -> None
     assert drawn.user_id > 0
 
 
+@FEW
 @given(st.from_type(User))
 def test_a_username_is_one_that_may_register(drawn: User) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_.@-]{3,64}", drawn.username)
     assert 0 < drawn.id < 2**53
 
 
+@FEW
 @given(st.from_type(Session))
 def test_a_session_is_named_by_24_digits(drawn: Session) -> None:
     assert re.fullmatch(r"[0-9a-f]{24}", drawn.id)
 
 
+@FEW
 @given(st.from_type(Order))
 def test_an_order_is_charged_no_more_than_its_total_and_only_when_delivered(drawn: Order) -> None:
     delivered = drawn.state in {OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED}
@@ -176,6 +187,7 @@ def test_an_order_is_charged_no_more_than_its_total_and_only_when_delivered(draw
         assert drawn.state is not OrderState.COMPLETED or drawn.charged == drawn.total
 
 
+@FEW
 @given(st.from_type(Order))
 def test_an_order_is_in_a_batch_as_its_state_says(drawn: Order) -> None:
     waits = drawn.state in {OrderState.AGGREGATED, OrderState.CANCELLED}
@@ -206,6 +218,7 @@ def test_orders_come_in_every_shape_that_there_is(wanted: Any) -> None:
     assert wanted(a_case_of(strategies.order(), wanted))
 
 
+@FEW
 @given(st.from_type(Batch))
 def test_only_a_live_batch_reserves_coins(drawn: Batch) -> None:
     assert drawn.live or (drawn.used, drawn.surplus) == (0, 0)
@@ -214,6 +227,7 @@ def test_only_a_live_batch_reserves_coins(drawn: Batch) -> None:
     assert drawn.counted < drawn.attempt
 
 
+@FEW
 @given(st.data())
 def test_a_purchase_is_of_whole_lots_and_quotes_the_exchange_only_if_rejected(
     data: st.DataObject,
@@ -226,6 +240,7 @@ def test_a_purchase_is_of_whole_lots_and_quotes_the_exchange_only_if_rejected(
     assert (drawn.code is None) == (drawn.state is not PurchaseState.REJECTED)
 
 
+@FEW
 @given(st.from_type(Filled))
 def test_trades_of_one_fill_have_different_names_and_one_fee_currency(drawn: Filled) -> None:
     assert all(each.quantity > 0 and each.cost >= 0 and each.fee >= 0 for each in drawn.fills)
@@ -233,6 +248,7 @@ def test_trades_of_one_fill_have_different_names_and_one_fee_currency(drawn: Fil
     assert len({each.fee_currency for each in drawn.fills}) <= 1
 
 
+@FEW
 @given(st.from_type(Statement))
 def test_a_statement_can_be_shared_out_exactly(drawn: Statement) -> None:
     shares = share(drawn)
@@ -244,6 +260,7 @@ def test_a_statement_can_be_shared_out_exactly(drawn: Statement) -> None:
     assert drawn.pricing is Pricing.QUOTED or drawn.used == 0
 
 
+@FEW
 @given(st.from_type(Transfer))
 def test_a_transfer_moves_a_positive_amount_of_one_currency_and_touches_one_user(
     drawn: Transfer,
@@ -259,6 +276,7 @@ def test_a_transfer_moves_a_positive_amount_of_one_currency_and_touches_one_user
     assert drawn.kind is not TransferKind.DELIVERY or drawn.currency != USD
 
 
+@FEW
 @given(st.from_type(Break))
 def test_a_break_is_a_difference_and_has_evidence_if_it_is_closed(drawn: Break) -> None:
     assert drawn.expected != drawn.found
@@ -266,6 +284,7 @@ def test_a_break_is_a_difference_and_has_evidence_if_it_is_closed(drawn: Break) 
     assert drawn.closed_at_us is None or drawn.closed_at_us > drawn.opened_at_us
 
 
+@FEW
 @given(st.from_type(Change))
 def test_a_change_is_one_that_the_state_takes(drawn: Change) -> None:
     assert drawn.wallet is not None
@@ -290,6 +309,7 @@ def test_every_event_survives_the_log(kind: type[events.Event]) -> None:
     check()
 
 
+@FEW
 @given(strategies.event(events.BatchSettled))
 def test_a_settled_batch_gives_out_no_more_than_it_has(event: events.AnyEvent) -> None:
     assert isinstance(event, events.BatchSettled)
@@ -297,6 +317,7 @@ def test_a_settled_batch_gives_out_no_more_than_it_has(event: events.AnyEvent) -
     assert sum(each.filled for each in event.outcomes) <= event.bought + event.used
 
 
+@FEW
 @given(strategies.order_stream())
 def test_a_stream_of_orders_goes_by_time(stream: list[tuple[int, Any]]) -> None:
     assert all(one < other for (one, _), (other, _) in pairwise(stream))
@@ -305,6 +326,7 @@ def test_a_stream_of_orders_goes_by_time(stream: list[tuple[int, Any]]) -> None:
     assert {each.user_id for _, each in stream} <= {1, 2, 3, 4}
 
 
+@FEW
 @given(strategies.price_path(50_000 * 10**12))
 def test_a_path_of_prices_goes_by_time_in_steps_of_at_most_thirty_percent(
     path: list[tuple[int, int]],
@@ -315,6 +337,7 @@ def test_a_path_of_prices_goes_by_time_in_steps_of_at_most_thirty_percent(
         assert 700_000 * before // 10**6 <= after <= 1_300_000 * before // 10**6
 
 
+@FEW
 @given(strategies.fill_plan())
 def test_a_plan_of_fills_answers_everything(plan: list[Step]) -> None:
     assert {step.kind for step in plan} <= {StepKind.FILL, StepKind.PART, StepKind.ZERO}
@@ -325,6 +348,7 @@ def test_every_kind_of_step_is_in_some_script(kind: StepKind) -> None:
     a_case_of(strategies.fault_script(), lambda each: kind in {step.kind for step in each})
 
 
+@FEW
 @given(strategies.usd(3 * CENT, 7 * DOLLAR), strategies.quantity(5, 9), strategies.price())
 def test_amounts_keep_their_ranges(usd: int, units: int, price: int) -> None:
     assert 3 * CENT <= usd <= 7 * DOLLAR

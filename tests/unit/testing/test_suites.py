@@ -92,6 +92,21 @@ def test_checks_that_need_what_is_not_there_are_left_out_and_come_back_in_a_subc
     assert names_of(Strong) == {"shipped.plain", "shipped.locks", "shipped.from_inside"}
 
 
+def test_a_class_says_by_true_or_false_what_it_can_be_made_to_do() -> None:
+    class Able(Shipped):
+        can_lie = True
+
+        @requires("can_lie")
+        async def test_lies(self) -> None:
+            pass
+
+    class Unable(Able):
+        can_lie = False
+
+    assert "able.lies" in names_of(Able)
+    assert names_of(Unable) == names_of(Shipped)
+
+
 def test_a_check_may_need_what_the_adapters_alone_know_of_themselves() -> None:
     class Mine(UnitOfWorkTests):
         @override
@@ -128,7 +143,7 @@ def test_a_pinned_suite_gains_no_checks(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_unknown_version_is_refused() -> None:
-    with pytest.raises(TypeError, match="Mine: expected a suite_version of 1, was '7'"):
+    with pytest.raises(TypeError, match="Mine: expected a suite_version of 1, 2, was '7'"):
 
         class Mine(Shipped):
             suite_version = "7"
@@ -183,12 +198,13 @@ def test_an_expected_failure_has_to_fail_also_without_any_plugin(
     tmp_path: Path, expected: str, ended: str
 ) -> None:
     (tmp_path / "test_mine.py").write_text(A_TEST_FILE.replace("{expected}", expected))
-    plain = ["-p", "no:asyncio", "-p", "no:cacheprovider", "-c", str(tmp_path / "none.ini")]
+    plain = ["-p", "no:cacheprovider", "-c", str(tmp_path / "none.ini")]
+    plain_environment = {k: v for k, v in os.environ.items() if k != "COVERAGE_PROCESS_CONFIG"}
     (tmp_path / "none.ini").write_text("[pytest]\n")
 
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plain, str(tmp_path)],
-        env={k: v for k, v in os.environ.items() if k != "COVERAGE_PROCESS_CONFIG"},
+        env={**plain_environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

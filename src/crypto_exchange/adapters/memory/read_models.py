@@ -11,7 +11,14 @@ from crypto_exchange.domain.batch import BatchState
 from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.errors import NotFound
 from crypto_exchange.domain.ids import OrderId, Symbol, UserId
-from crypto_exchange.domain.ledger import USD, AccountKind, Transfer, balances, user_account
+from crypto_exchange.domain.ledger import (
+    USD,
+    AccountKind,
+    Transfer,
+    balances,
+    listed_balances,
+    user_account,
+)
 from crypto_exchange.domain.money import USD_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import GIVEN_UP, IN_FLIGHT, Purchase, PurchaseState
@@ -90,7 +97,7 @@ class MemoryReadModels:
         return tuple(self._state.assets[symbol] for symbol in sorted(self._state.assets))
 
     async def list_ledger(self) -> tuple[LedgerBalance, ...]:
-        rows = balances(self._state.transfers).items()
+        rows = listed_balances(self._state.transfers).items()
         return tuple(
             LedgerBalance(
                 account.name, account.currency, scale_of(self._state, account.currency), balance

@@ -59,7 +59,8 @@ SELECT account, currency, CASE WHEN currency = 'USD' THEN $1::integer
        sum(amount) AS balance
   FROM (SELECT debit AS account, currency, -amount AS amount FROM transfers
         UNION ALL SELECT credit, currency, amount FROM transfers) AS moves
- GROUP BY account, currency ORDER BY account COLLATE "C\""""
+ GROUP BY account, currency HAVING sum(amount) <> 0 OR account NOT LIKE 'clearing:%'
+ ORDER BY account COLLATE "C\""""
 _DUE_BATCHES = """
 SELECT key FROM batches WHERE state = 'sealed' AND due_at_us <= $1 ORDER BY due_at_us, key LIMIT $2"""
 

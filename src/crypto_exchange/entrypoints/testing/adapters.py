@@ -63,7 +63,11 @@ Factory: TypeAlias = Callable[[Sim], Adapters | Awaitable[Adapters]]
 def memory_adapters(sim: Sim) -> Adapters:
     """The project's own adapters in memory."""
     del sim  # they need nothing of it
-    state = State()
+    return adapters_over(State())
+
+
+def adapters_over(state: State) -> Adapters:
+    """The same over a state that somebody else can look into."""
     return Adapters(
         begin=MemoryBegin(state),
         queries=MemoryReadModels(state),

@@ -10,13 +10,16 @@ import pytest
 from typing_extensions import override
 
 from crypto_exchange.entrypoints.testing import session
-from crypto_exchange.entrypoints.testing.adapters import Adapters, Factory, Sim, memory_adapters
+from crypto_exchange.entrypoints.testing.adapters import Adapters, Factory, Sim
+from crypto_exchange.entrypoints.testing.audit_decisions import AuditDecisionTests
 from crypto_exchange.entrypoints.testing.contracts.checks import Suite
 from crypto_exchange.entrypoints.testing.decisions import DecisionTests
 from crypto_exchange.entrypoints.testing.http.suite import HttpSuite
+from crypto_exchange.entrypoints.testing.memory_ports import MemoryExchangeSuite, MemoryQueueSuite
+from crypto_exchange.entrypoints.testing.memory_suite import MemorySuite
 from crypto_exchange.entrypoints.testing.suite import AggregationSuite, KitOptions
 
-SEARCHES = 4
+SEARCHES = 6
 """The budget is shared by so many."""
 
 
@@ -33,14 +36,28 @@ class TestDecisions(DecisionTests, port="decisions"):
     level: ClassVar[int] = session.PURE
 
 
-class TestMemory(AggregationSuite):
+class TestAuditDecisions(AuditDecisionTests):
+    """Those of the audit."""
+
+    level: ClassVar[int] = session.PURE
+
+
+class TestMemory(MemorySuite):
     """The decisions, use cases and the project's own adapters in memory."""
 
     level: ClassVar[int] = session.SIMULATED
 
-    @override
-    def make_adapters(self, sim: Sim) -> Adapters:
-        return memory_adapters(sim)
+
+class TestMemoryExchange(MemoryExchangeSuite):
+    """The exchange in memory."""
+
+    level: ClassVar[int] = session.SIMULATED
+
+
+class TestMemoryQueue(MemoryQueueSuite):
+    """The queue in memory."""
+
+    level: ClassVar[int] = session.SIMULATED
 
 
 class TestAdapters(AggregationSuite):

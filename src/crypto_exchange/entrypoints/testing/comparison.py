@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 
-from crypto_exchange.domain.errors import NotFound
+from crypto_exchange.domain.errors import NotFound, UnknownAsset
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.order import FINAL_STATES, Order
 from crypto_exchange.domain.receipt import list_faults, make_receipt
-from crypto_exchange.domain.use_cases import reconciliation
+from crypto_exchange.domain.use_cases import currencies, reconciliation
 from crypto_exchange.entrypoints.testing.model import ModelOrder
 from crypto_exchange.entrypoints.testing.reach import sometimes
 from crypto_exchange.entrypoints.testing.steps import SYMBOLS
@@ -19,6 +19,10 @@ LOOKS_MS = 15_000
 """The longest between two looks at an unknown outcome, and how far clocks may differ."""
 NEWEST = 60
 """So many batches are looked at: an older one without an outcome was noticed before."""
+UNLISTED = "AAA"
+"""A symbol before all that are listed."""
+NEWEST_LOOKED_AT = 3
+"""So many batches are looked at after every step; at the end `NEWEST`."""
 _UNKNOWN = {"submitting", "unknown"}
 _NOT_BOOKED = {"not_placed", "rejected", "unknown to the books"}
 
@@ -28,6 +32,7 @@ async def compare(world: World) -> None:
     await _ledger(world)
     await _wallets(world)
     await _inventory(world)
+    await _batches(world, NEWEST_LOOKED_AT)
     await _orders(world)
     await _books(world)
     _exchange(world)
@@ -42,15 +47,20 @@ async def reconcile(world: World) -> None:
     for currency in sorted({*mirror.balances, *kept}):
         expected, was = mirror.balances.get(currency, 0), kept.get(currency, 0)
         world.claim(f"I6 balance of {currency} at the exchange", expected, was)
-    look = await reconciliation.look(context)
-    world.claim("I10 the books' own audit", (), tuple(look.differences))
+    await _batches(world, NEWEST)
+    await _books(world)
+    try:
+        unlisted = (await currencies.get_asset(context, UNLISTED)).symbol
+    except UnknownAsset as error:
+        unlisted = error.code
+    world.claim(f"I8 what is found as {UNLISTED}", UnknownAsset.code, unlisted)
     for batch in world.model.batches.values():
         world.claim(f"I12 batch {batch.key} is closed", False, batch.live)
 
 
 def require_outcomes(world: World) -> None:
     """I12: after an undisturbed round no outcome is unknown any more that the exchange would tell, or
-    that is an operator's by now.
+    that is an operator's by now; nor is anything that needs none.
 
     Absence can be proven 30 s after the window, and somebody looks every 10 s at least; clocks may
     differ by 5 s.
@@ -62,6 +72,8 @@ def require_outcomes(world: World) -> None:
     margin_ms = world.policy.absence_margin_ms + LOOKS_MS
     patience_ms = min(world.policy.quarantine_us // 1_000, world.exchange.reach) + LOOKS_MS
     for batch in islice(reversed(tuple(world.model.batches.values())), NEWEST):
+        if batch.live and batch.last.state == "none":
+            world.claim(f"I12 batch {batch.key}, which buys nothing", "settled", "under way")
         if not batch.live or batch.last.state not in _UNKNOWN:
             continue
         sent_ms = batch.last.timestamp_ms
@@ -71,6 +83,16 @@ def require_outcomes(world: World) -> None:
             world.claim(f"{name} has an outcome", True, now_ms <= until_ms)
         else:
             world.claim(f"{name} is in quarantine", True, now_ms <= sent_ms + patience_ms)
+
+
+async def require_known_near_by(world: World) -> None:
+    """I8: what is near by says as the store does whether an asset is bought, and by which rules."""
+    for asset in await world.adapters.queries.list_assets():
+        near = await world.cache.find(asset.symbol)
+        if near is not None:
+            kept = asset.halted, asset.trading, asset.rule
+            told = near.halted, near.trading, near.rule
+            world.claim(f"I8 {asset.symbol} near by: halted, traded, rules", kept, told)
 
 
 async def _ledger(world: World) -> None:
@@ -119,6 +141,26 @@ async def _inventory(world: World) -> None:
         )
         found = (row.quantity, row.reserved, row.expected)
         world.claim(f"I4 inventory of {symbol}: coins, reserved, expected", should, found)
+        turned = (0, 0) if expected is None else (expected.failures, expected.retry_at_us)
+        name = f"I6 back-off of {symbol}: failures, until"
+        world.claim(name, turned, (row.failures, row.retry_at_us))
+
+
+async def _batches(world: World, newest: int) -> None:
+    """I4, I6: batches and their last attempts, as a worker would be given them to decide on."""
+    for batch in islice(reversed(tuple(world.model.batches.values())), newest):
+        async with world.adapters.begin() as work:
+            opened = await work.get_batch(batch.key)
+            work.abandon()
+        row, purchase = opened.batch, opened.purchase
+        attempt = "none" if purchase is None else purchase.state.value
+        expected = (batch.state, batch.live, len(batch.attempts), batch.last.state)
+        found = (row.state.value, row.live, row.attempt, attempt)
+        world.claim(f"I6 batch {batch.key}: state, live, attempts, the last one", expected, found)
+        name = f"I4 batch {batch.key}: reserved and expected"
+        world.claim(name, (batch.used, batch.surplus), (row.used, row.surplus))
+        if batch.state == "sealed":
+            world.claim(f"I6 batch {batch.key}: counted", batch.counted, row.counted)
 
 
 async def _orders(world: World) -> None:
@@ -151,7 +193,8 @@ async def _receipt(world: World, order: Order) -> None:
 
 
 async def _books(world: World) -> None:
-    for difference in await world.adapters.queries.list_differences():
+    """I10: they agree with themselves, and with the exchange but for what is under way."""
+    for difference in (await reconciliation.look(world.api.context)).differences:
         world.report([Violation("I10 the books' own audit", f"{difference}")])
 
 
@@ -165,7 +208,8 @@ def _exchange(world: World) -> None:
         known = world.model.batches.get(batch)
         attempts = () if known is None else known.attempts[int(number) - 1 : int(number)]
         state = attempts[0].state if attempts else "unknown to the books"
-        if state in _NOT_BOOKED:
+        nothing_late = execution.late and not execution.filled.quantity
+        if state in _NOT_BOOKED and not nothing_late:
             world.report(
                 [Violation("I6 executed and not booked", f"{name} is {state}: {execution}")]
             )

@@ -17,6 +17,8 @@ from crypto_exchange.entrypoints.testing.steps import (
     Work,
 )
 
+BTC, ABAN, ETH = range(3)
+
 
 class Corner(msgspec.Struct, frozen=True):
     """What happens, and under which policy."""

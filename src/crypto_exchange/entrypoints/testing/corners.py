@@ -7,13 +7,19 @@ its races go, and with the batch keys its ties.
 from __future__ import annotations
 
 from crypto_exchange.entrypoints.testing.corner_steps import (
-    Corner,
+    ABAN,
+    BTC,
+    ETH,
     after,
     buy,
     corner,
     crowd,
     steps,
 )
+from crypto_exchange.entrypoints.testing.crash_corners import CRASH_CORNERS
+from crypto_exchange.entrypoints.testing.limit_corners import LIMIT_CORNERS
+from crypto_exchange.entrypoints.testing.market_corners import MARKET_CORNERS
+from crypto_exchange.entrypoints.testing.silence_corners import SILENCE_CORNERS
 from crypto_exchange.entrypoints.testing.steps import (
     PEOPLE,
     Aim,
@@ -28,6 +34,7 @@ from crypto_exchange.entrypoints.testing.steps import (
     Late,
     Pass,
     Price,
+    Refuse,
     Repeat,
     Setup,
     Speak,
@@ -37,27 +44,13 @@ from crypto_exchange.entrypoints.testing.steps import (
     Work,
 )
 
-BTC, ABAN, ETH = range(3)
 OUT_OF_FUNDS, OLD_RULES = (Answer(kind="reject", rejection=why) for why in ("venue", "rules"))
 
-
-def _average(fee_in: str) -> Corner:
-    """The price rises before the purchase; hardly anything is filled; a fraction of a lot is asked."""
-    return corner(
-        f"average prices, fee in {fee_in}",
-        Setup(pricing="average", spread_bps=133, fee_in=fee_in),
-        *(
-            steps(
-                *(buy(0, asset, 777), buy(1, asset, 999), Freeze(asset=asset)),
-                *(Price(asset=asset, ppm=1_100_000), Wake(), Work()),
-                *(Price(asset=asset, ppm=950_000), Answer(kind="part", fraction_ppm=1)),
-                *(buy(0, asset, 778), buy(1, asset, 901), buy(2, asset, 5_001), Work(), Work()),
-                *(buy(0, asset, 1_234), Work()),
-                *(Buy(person=3, asset=asset, aim=Aim.THRESHOLD, units=1), Work()),
-            )
-            for asset in (BTC, ABAN, ETH)
-        ),
-    )
+_KEYED = (
+    Deposit(person=2, cents=700, key=9),
+    Withdraw(person=2, plus=700, key=9),
+    Buy(person=2, asset=BTC, plus=700, key=9),
+)
 
 
 CORNERS = (
@@ -67,6 +60,8 @@ CORNERS = (
         *(buy(0, BTC, 500), buy(1, BTC, 500), Work()),
         *(buy(0, ABAN, 600), Price(asset=ABAN, ppm=1_020_000), buy(1, ABAN, 600), Work()),
         *(buy(2, ETH, 100), buy(2, ETH, 1_000), Work()),
+        *(buy(0, BTC, 600), Price(asset=BTC, ppm=1_020_001), buy(1, BTC, 600), buy(2, BTC, 600)),
+        Work(),
     ),
     corner(
         "units that a tie decides",
@@ -83,7 +78,7 @@ CORNERS = (
     corner(
         "rejected by the rules until it may not be tried again",
         Setup(),
-        *([OLD_RULES] * 5, buy(0, BTC, 2_000), Work(), after(2, 3, 5, 9, 17)),
+        *([OLD_RULES] * 5, buy(0, BTC, 2_000), Work(), after(1, 1, 1, 5, 9, 17)),
     ),
     corner(
         "turned away, and how long until the next try",
@@ -100,6 +95,7 @@ CORNERS = (
         Setup(quarantine=3_600),
         *(Answer(kind="lost_after"), buy(0, BTC, 2_000), Work(), Down()),
         *(Pass(seconds=3_601, fresh=False), Work(), buy(1, ETH, 700), Work()),
+        *(Pass(seconds=20, fresh=False), Work()),
         *(Down(down=False), after(1), buy(1, BTC, 2_000), Work(), Speak(), Work(), after(10)),
     ),
     corner(
@@ -116,6 +112,17 @@ CORNERS = (
                 *(*after(36), Pass(seconds=2), Answer(kind="lost_late", delay_ms=34_000)),
                 *(Work(workers=2, twice=True), Pass(seconds=36), Work(workers=2)),
                 *(Pass(seconds=2), Work(workers=2)),
+            )
+            for person in range(PEOPLE)
+        ),
+    ),
+    corner(
+        "two workers end what cannot be tried again",
+        Setup(),
+        *(
+            steps(
+                *(OLD_RULES, buy(person, BTC, 2_000), Work()),
+                *(Price(asset=BTC, ppm=1_030_000), Pass(seconds=1), Work(workers=2, twice=True)),
             )
             for person in range(PEOPLE)
         ),
@@ -153,10 +160,10 @@ CORNERS = (
         *(crowd(90, ETH, 999), Pass(seconds=580), after(20, 7)),
     ),
     corner(
-        "so small that five hundred are too few",
-        Setup(),
-        *(crowd(510, BTC, 1), buy(0, BTC, 495), Work(), after(7)),
-        *(crowd(505, BTC, 2), after(20), crowd(500, BTC, 1), buy(1, BTC, 2_000), after(20, 7)),
+        "so small that as many as are sealed at once are too few",
+        Setup(batch_limit=20),
+        *(crowd(30, BTC, 20), buy(0, BTC, 495), Work(), after(7)),
+        *(crowd(25, BTC, 45), after(20), crowd(20, BTC, 1), buy(1, BTC, 2_000), after(20, 7)),
     ),
     corner(
         "a price that moves between two attempts",
@@ -172,7 +179,7 @@ CORNERS = (
         "a large order that is due while those it took along are not",
         Setup(max_wait=600),
         *(buy(0, BTC, 2_000), Halt(asset=BTC), Pass(seconds=400), Halt(asset=BTC, halted=False)),
-        *(buy(1, BTC, 900), buy(2, BTC, 50), OLD_RULES, Work(), after(200, 200, 200)),
+        *(buy(1, BTC, 900), buy(2, BTC, 450), OLD_RULES, Work(), after(200, 200, 200)),
     ),
     corner(
         "little room in the inventory, and purchases under way",
@@ -244,23 +251,33 @@ CORNERS = (
         *(buy(1, BTC, 2_000), Answer(kind="lost_before"), Work(), after(36, 2)),
         *(buy(2, BTC, 2_000), Answer(kind="reject", rejection="final"), Work()),
         *(Late(attempt=0), Late(attempt=0), Work(), buy(3, BTC, 700), buy(2, BTC, 700), Work()),
+        *(buy(3, BTC, 2_000), Answer(kind="reject", rejection="final"), Work()),
+        *(Pass(seconds=1_500), Late(), Late(attempt=1)),
+        *(Answer(kind="reject", rejection="final"), buy(1, ETH, 2_000), Work()),
+        *(Pass(seconds=3_600), Late(), Work(), Speak(), Answer(kind="lost_before")),
+        *(buy(0, ABAN, 2_000), Work(), after(36), Late(fraction_ppm=0), Work(), after(7)),
     ),
     corner(
-        "old prices and a clock that is ahead",
+        "old prices, and clocks that are ahead and behind",
         Setup(),
         *(buy(0, BTC, 600), Pass(seconds=180, fresh=False), buy(1, BTC, 500), Work()),
         *(buy(0, BTC, 600), buy(1, BTC, 500), Pass(seconds=1, fresh=False), Work()),
         *(buy(1, BTC, 500), Pass(seconds=1), Clock(process=1, offset_ms=2_500)),
         *(buy(2, BTC, 2_000), Work(), after(7), Clock(process=1, offset_ms=0), after(7)),
+        *(Clock(process=1, offset_ms=-2_400), Price(asset=BTC, ppm=1_010_000), buy(3, BTC, 700)),
     ),
     corner(
         "to the cent, and the same key again",
         Setup(),
         *(Deposit(person=0, cents=500, key=1), Repeat(command=0), Repeat(command=0, changed=True)),
+        *(Deposit(person=3, cents=cents) for cents in (0, 1_000_000_000, 1_000_000_001)),
+        Withdraw(person=3, plus=1_000_000_000),
         *(Deposit(person=1, cents=500, key=1), Withdraw(person=1, plus=1, key=1)),
-        *(Buy(person=2, asset=BTC, plus=700, key=2), Repeat(command=2), Repeat(command=3)),
+        *(Buy(person=2, asset=BTC, plus=700, key=2), Repeat(command=2), Repeat(command=4)),
         *(Withdraw(person=0, aim=Aim.BALANCE, plus=1), Withdraw(person=0, aim=Aim.BALANCE)),
         *(Buy(person=1, asset=ABAN, aim=Aim.BALANCE, plus=1), Work()),
+        *(buy(1, ABAN, 300), Refuse(), Cancel(order=-1), Refuse(), buy(1, ABAN, 300)),
+        *(Together(steps=(same, same, same)) for same in _KEYED),
         *(
             Together(
                 steps=(
@@ -271,7 +288,11 @@ CORNERS = (
             )
             for person in (1, 2, 3)
         ),
-        *(Work(), after(7)),
+        *(Work(), after(7), Refuse(), Deposit(person=0, cents=2_000), Refuse(), buy(0, BTC, 1_500)),
+        *(Refuse(), Work()),
     ),
-    *(_average(fee_in) for fee_in in ("quote", "coin", "other")),
+    *MARKET_CORNERS,
+    *LIMIT_CORNERS,
+    *SILENCE_CORNERS,
+    *CRASH_CORNERS,
 )

@@ -28,7 +28,9 @@ from crypto_exchange.entrypoints.testing.steps import (
     Refuse,
     Repeat,
     Rule,
+    Silent,
     Speak,
+    Standing,
     Together,
     Wake,
     Withdraw,
@@ -140,8 +142,10 @@ def _lost_jobs(rng: random.Random) -> Iterator[AnyStep]:
 
 
 def _frozen(rng: random.Random) -> Iterator[AnyStep]:
+    if rng.random() < 0.3:
+        yield from rng.choice([_timeouts, _rejects])(rng)
     yield buy(rng, rng.randrange(PEOPLE))
-    yield Freeze(asset=rng.randrange(len(SYMBOLS)))
+    yield Freeze(asset=rng.randrange(len(SYMBOLS)), after=rng.choice([*Standing]))
     yield Pass(seconds=rng.choice([1, 6, 36, 120]))
     yield Work()
     yield Wake(frozen=rng.randrange(3))
@@ -190,12 +194,15 @@ def _halts(rng: random.Random) -> Iterator[AnyStep]:
 
 
 def _outages(rng: random.Random) -> Iterator[AnyStep]:
-    yield Down()
+    what = rng.choice([Silent.ALL, Silent.ALL, Silent.RULES, Silent.CLOCK])
+    if what == Silent.RULES:
+        yield Answer(kind="reject", rejection="rules")
+    yield Down(what=what)
     yield buy(rng, rng.randrange(PEOPLE))
     yield Work()
     yield Pass(seconds=rng.choice([7, 60, 2 * HOUR_S]))
     yield Work()
-    yield Down(down=False)
+    yield Down(down=False, what=what)
     yield Pass(seconds=rng.choice([1, 40]))
     yield Speak()
 

@@ -5,24 +5,34 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from crypto_exchange.domain.asset import MarketRule
 from crypto_exchange.domain.errors import Conflict, Unavailable
-from crypto_exchange.domain.purchase import Absent, RejectionKind
-from crypto_exchange.domain.use_cases import currencies, reconciliation, trading
-from crypto_exchange.entrypoints.testing import steps, venue
-from crypto_exchange.entrypoints.testing.comparison import compare, reconcile, require_outcomes
+from crypto_exchange.domain.use_cases import currencies, trading
+from crypto_exchange.entrypoints.testing import steps
+from crypto_exchange.entrypoints.testing.comparison import (
+    NEWEST,
+    compare,
+    reconcile,
+    require_known_near_by,
+    require_outcomes,
+)
+from crypto_exchange.entrypoints.testing.outside import Outside, leave
 from crypto_exchange.entrypoints.testing.people import People
 from crypto_exchange.entrypoints.testing.reach import sometimes
 from crypto_exchange.entrypoints.testing.recording import Crash
+from crypto_exchange.entrypoints.testing.standstills import Standstills
 from crypto_exchange.entrypoints.testing.steps import SYMBOLS, AnyStep
 from crypto_exchange.entrypoints.testing.violations import Violation
 from crypto_exchange.entrypoints.testing.world import LISTED, Process, World
 
-SEALS = 50
+RETRIES_US = 10 * 10**6
+"""The longest between two tries to plan a next attempt."""
+SEALS = 1_000
 """So often a worker looks at one asset before it says that it never ends."""
 
 
@@ -31,7 +41,8 @@ class Execution:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._people = People(world)
+        self._people, outside, standstills = People(world), Outside(world), Standstills(world)
+        self._tried_us: dict[str, int] = {}
         self._acts: dict[type[steps.Step], Callable[[Any], Awaitable[None]]] = {
             steps.Deposit: self._people.deposit,
             steps.Withdraw: self._people.withdraw,
@@ -43,12 +54,12 @@ class Execution:
             steps.Rule: self._rule,
             steps.Halt: self._halt,
             steps.Work: self._work,
-            steps.Freeze: self._freeze,
-            steps.Wake: self._wake,
-            steps.Answer: self._answer,
-            steps.Down: self._down,
-            steps.Late: self._late,
-            steps.Speak: self._speak,
+            steps.Freeze: standstills.freeze,
+            steps.Wake: standstills.wake,
+            steps.Answer: outside.answer,
+            steps.Down: outside.down,
+            steps.Late: outside.late,
+            steps.Speak: outside.speak,
             steps.Clock: self._clock,
             steps.Flush: self._flush,
             steps.Refuse: self._refuse,
@@ -66,6 +77,9 @@ class Execution:
         except Exception as error:  # whatever a broken adapter raises is a finding
             told = f"expected none, was {type(error).__name__}: {error}"
             world.report([Violation("no unexpected error", f"{told} in {step!r}")])
+        if not racing:
+            world.claim("after a lost race what is loaded is locked", 0, world.store.careless)
+        world.store.careless = 0
         if look:
             await compare(world)
 
@@ -86,7 +100,8 @@ class Execution:
     def _calm(self) -> None:
         world = self._world
         world.exchange.script.clear()
-        world.exchange.down = world.exchange.clock_unread = False
+        world.exchange.down = world.exchange.clock_unread = world.exchange.rules_unread = False
+        world.model.signs = True
         world.store.refusals.clear()
         for process in world.processes.values():
             process.clock.offset_us = 0
@@ -123,8 +138,9 @@ class Execution:
         first: MarketRule = LISTED[symbol][2]
         changed = msgspec.structs.replace(
             first,
-            lot_step=first.lot_step * step.lots,
+            lot_step=first.lot_step * step.lots or 1,
             min_notional=first.min_notional * step.minimum_ppm // 10**6,
+            max_quantity=first.max_quantity * step.maximum_ppm // 10**6,
         )
         world.exchange.rules[symbol] = changed if step.trading else None
         if step.told and not world.exchange.down:
@@ -133,7 +149,10 @@ class Execution:
     async def _halt(self, step: steps.Halt) -> None:
         world, symbol = self._world, SYMBOLS[step.asset % len(SYMBOLS)]
         sometimes("an asset halted", happened=step.halted)
-        await self._guarded(currencies.halt_asset(world.api.context, symbol, halted=step.halted))
+        calm = self._people.alone and not (world.store.refusals or world.cache_is_old)
+        await leave(currencies.halt_asset(world.api.context, symbol, halted=step.halted))
+        if calm:
+            await require_known_near_by(world)
         if not world.exchange.down:
             await world.refresh(world.workers[0].context)
 
@@ -142,12 +161,14 @@ class Execution:
         offset_us = step.offset_ms * 1_000
         sometimes("a clock that went back", happened=offset_us < process.clock.offset_us)
         process.clock.offset_us = offset_us
+        self._world.turned_us = self._world.sim.clock.now_us()
 
     # ---- workers
 
     async def _work(self, step: steps.Work) -> None:
         workers = self._world.workers[: max(1, step.workers)]
         calm = self._people.alone and not self._world.store.refusals
+        near_by_is_old = self._world.cache_is_old
         workers[0].points.armed = step.crash
         sometimes("two workers at once", happened=len(workers) > 1)
         resolved = [False]
@@ -156,6 +177,9 @@ class Execution:
         workers[0].points.armed = None
         if calm and step.crash is None and not step.lost and len(workers) == 1:
             require_outcomes(self._world)
+            if not near_by_is_old:
+                self._world.cache_is_old = False
+                await require_known_near_by(self._world)
             if resolved == [False]:
                 await self._require_progress(workers[0])
 
@@ -164,15 +188,18 @@ class Execution:
         keys: Sequence[str] = ()
         try:
             symbols, keys = await trading.list_due(worker.context)
+            if self._world.model.alone:
+                self._require_next_attempts(worker, keys)
             for number, symbol in enumerate(symbols):
                 if not (step.lost and number % 2 == 0):
                     await self._trade(worker, symbol)
             for number, key in enumerate(keys):
                 if not (step.lost and number % 2 == 0):
-                    await self._guarded(trading.resolve(worker.context, key))
+                    self._tried_us[key] = worker.clock.now_us()
+                    await leave(trading.resolve(worker.context, key))
                     if step.twice:
                         sometimes("a job done twice")
-                        await self._guarded(trading.resolve(worker.context, key))
+                        await leave(trading.resolve(worker.context, key))
         except Crash:
             sometimes("a crash of a worker")
         except (Conflict, Unavailable):
@@ -181,19 +208,51 @@ class Execution:
 
     async def _trade(self, worker: Process, symbol: str) -> None:
         for _ in range(SEALS):
+            before, all_seen = len(self._world.history), self._sees_all(symbol)
             sealed = await trading.seal_due(worker.context, symbol)
-            if not sealed:
+            if all_seen:
+                self._require_total(symbol)
+            if len(self._world.history) == before:  # else those who left may have made room
                 return
+            batches = self._world.model.batches
+            large = sum(key in batches and batches[key].direct for key, _ in sealed)
+            limit = self._world.policy.group_limit
+            self._world.claim(f"I4 at most {limit} large orders at once", True, large <= limit)
             for key, purchase in sealed:
-                await self._guarded(trading.execute(worker.context, key, purchase))
+                calm = self._people.alone and not self._world.store.refusals
+                await leave(trading.execute(worker.context, key, purchase))
+                if calm and self._world.model.alone and worker.points.armed is None:
+                    known = batches[key].last.state != "submitting"
+                    self._world.claim(f"I6 what the sender of {key} knows is noted", True, known)
         self._world.claim("sealing ends", f"at most {SEALS} seals", "more")
 
-    async def _guarded(self, work: Awaitable[object]) -> None:
-        """What a worker leaves for later."""
-        try:
-            await work
-        except (Conflict, Unavailable):
-            return
+    def _require_next_attempts(self, worker: Process, keys: Sequence[str]) -> None:
+        """A next attempt is due after its back-off, not before; one that could not be planned is due
+        again within 10 s.
+        """
+        world, now_us = self._world, worker.clock.now_us()
+        for batch in islice(reversed(tuple(world.model.batches.values())), NEWEST):
+            if world.is_on_time(batch.last):
+                world.claim(f"I6 first look at {batch.key}", False, batch.key in keys)
+            if batch.live or batch.state != "sealed":
+                continue
+            tried_us = self._tried_us.get(batch.key, 0)
+            name = f"I6 back-off before the next attempt of {batch.key}"
+            if now_us < batch.due_us:
+                world.claim(name, False, batch.key in keys)
+            elif now_us >= tried_us + RETRIES_US:
+                world.claim(f"{name} is over", True, batch.key in keys)
+
+    def _sees_all(self, symbol: str) -> bool:
+        """Whether a look at an asset sees everything that waits of it."""
+        model, limit = self._world.model, self._world.policy.batch_limit
+        return model.alone and len(model.waiting(symbol)) < limit
+
+    def _require_total(self, symbol: str) -> None:
+        """The tally is told what waits after a look that saw all of it."""
+        total = sum(order.total for order in self._world.model.waiting(symbol))
+        told = self._world.tallied[-1]
+        self._world.claim(f"I12 tally of {symbol}", (symbol, total, None), told)
 
     async def _require_progress(self, worker: Process) -> None:
         """An undisturbed worker leaves nothing that the rules say must be sealed now."""
@@ -203,75 +262,6 @@ class Execution:
         for symbol in SYMBOLS:
             must = world.model.must_seal(symbol, world.sim.clock.now_us())
             world.claim(f"I12 {symbol} is left waiting", False, must)
-
-    async def _freeze(self, step: steps.Freeze) -> None:
-        worker = self._world.workers[-1]
-        symbol = SYMBOLS[step.asset % len(SYMBOLS)]
-        try:
-            sealed = await trading.seal_due(worker.context, symbol)
-        except (Conflict, Unavailable):
-            return
-        self._world.frozen.extend(sealed)
-
-    async def _wake(self, step: steps.Wake) -> None:
-        world = self._world
-        if not world.frozen:
-            return
-        key, purchase = world.frozen.pop(step.frozen % len(world.frozen))
-        if purchase is not None:
-            late = world.exchange.now_ms() > purchase.window_end_ms
-            sometimes("an intent that was carried out too late", happened=late)
-        await self._guarded(trading.execute(world.workers[-1].context, key, purchase))
-
-    # ---- the exchange and the operator
-
-    async def _answer(self, step: steps.Answer) -> None:
-        self._world.exchange.script.append(
-            venue.Step(
-                kind=venue.StepKind(step.kind),
-                fraction_ppm=step.fraction_ppm,
-                trades=step.trades,
-                rejection=None if step.rejection is None else RejectionKind(step.rejection),
-                delay_ms=step.delay_ms,
-            )
-        )
-
-    async def _down(self, step: steps.Down) -> None:
-        self._world.exchange.down = step.down
-        self._world.turned_us = self._world.sim.clock.now_us()
-
-    async def _late(self, step: steps.Late) -> None:
-        world = self._world
-        since_ms = world.exchange.now_ms() - 15 * 60 * 1_000
-        given_up = await world.api.context.queries.list_given_up(since_ms)
-        if world.exchange.down or not given_up:
-            return
-        chosen = given_up[step.attempt % len(given_up)]
-        if chosen.client_order_id in world.exchange.executed:
-            return
-        sometimes("a fill of what had been given up")
-        world.exchange.execute_late(chosen, step.fraction_ppm)
-        await asyncio.gather(
-            *(self._guarded(reconciliation.buy_late_fills(w.context)) for w in world.workers)
-        )
-
-    async def _speak(self, step: steps.Speak) -> None:
-        del step
-        world, context = self._world, self._world.api.context
-        if world.exchange.down:
-            return
-        for held in await context.queries.list_quarantined():
-            sometimes("a purchase in quarantine")
-            executed = world.exchange.executed.get(held.client_order_id)
-            finding = Absent(answered_ms=world.exchange.now_ms())
-            outcome = finding if executed is None else executed.filled
-            await self._guarded(
-                reconciliation.resolve_quarantine(context, held.batch, outcome, "seen there")
-            )
-        for asset in await context.queries.list_assets():
-            if asset.halted:
-                await self._guarded(currencies.halt_asset(context, asset.symbol, halted=False))
-        await world.refresh(context)
 
     # ---- the store and the cache
 

@@ -25,6 +25,12 @@ SETUPS = st.builds(
     inventory_cap=st.sampled_from([10, 2, 0, 40]),
     max_wait=st.sampled_from([24 * HOUR_S, 2 * HOUR_S, 600]),
     quarantine=st.sampled_from([24 * HOUR_S, HOUR_S]),
+    threshold=st.sampled_from([1_000, 1_000, 300, 2_500]),
+    tolerance_bps=st.sampled_from([200, 200, 0, 1_000]),
+    batch_limit=st.sampled_from([500, 500, 2, 3]),
+    group_limit=st.sampled_from([20, 1]),
+    counted=st.sampled_from([3, 1, 2]),
+    window=st.sampled_from([5, 5, 1, 20]),
 )
 PURCHASES = st.one_of(
     st.builds(

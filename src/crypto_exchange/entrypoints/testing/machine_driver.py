@@ -13,13 +13,13 @@ from hypothesis.stateful import (
     initialize,
 )
 
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing import steps
 from crypto_exchange.entrypoints.testing.adapters import Factory, memory_adapters
 from crypto_exchange.entrypoints.testing.disturbances import FAULTS
 from crypto_exchange.entrypoints.testing.execution import Execution
 from crypto_exchange.entrypoints.testing.history import History
 from crypto_exchange.entrypoints.testing.machine_draws import SETUPS
-from crypto_exchange.entrypoints.testing.override import override
 from crypto_exchange.entrypoints.testing.steps import AnyStep, Setup
 from crypto_exchange.entrypoints.testing.world import open_world
 

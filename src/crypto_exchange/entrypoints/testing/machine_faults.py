@@ -73,11 +73,16 @@ class FaultRules(Driver):
         self.do(steps.Work(lost=True, workers=workers))
 
     @only_with("frozen_worker")
-    @rule(step=PURCHASES, seconds=st.sampled_from([0, 6, 36, 120]), wakes=st.booleans())
-    def freeze(self, step: steps.Buy, seconds: int, *, wakes: bool) -> None:
-        """A worker stands still between its intent and the call."""
+    @rule(
+        step=PURCHASES,
+        after=st.sampled_from(steps.Standing),
+        seconds=st.sampled_from([0, 6, 36, 120]),
+        wakes=st.booleans(),
+    )
+    def freeze(self, step: steps.Buy, after: str, seconds: int, *, wakes: bool) -> None:
+        """A worker stands still after its intent, or after an answer."""
         self.do(step)
-        self.do(steps.Freeze(asset=step.asset))
+        self.do(steps.Freeze(asset=step.asset, after=after))
         self.do(steps.Pass(seconds=seconds))
         self.do(steps.Work())
         if wakes:
@@ -136,15 +141,19 @@ class FaultRules(Driver):
             self.do(steps.Halt(asset=step.asset, halted=False))
 
     @only_with("outage")
-    @rule(step=PURCHASES, seconds=st.sampled_from([7, 60, 2 * HOUR_S]))
-    def go_down(self, step: steps.Buy, seconds: int) -> None:
-        """The exchange is silent for a while."""
+    @rule(
+        step=PURCHASES,
+        seconds=st.sampled_from([7, 60, 2 * HOUR_S]),
+        what=st.sampled_from(steps.Silent),
+    )
+    def go_down(self, step: steps.Buy, seconds: int, what: str) -> None:
+        """The exchange is silent for a while, altogether or of its rules or clock."""
         self.do(step)
-        self.do(steps.Down())
+        self.do(steps.Down(what=what))
         self.do(steps.Work())
         self.do(steps.Pass(seconds=seconds))
         self.do(steps.Work())
-        self.do(steps.Down(down=False))
+        self.do(steps.Down(down=False, what=what))
 
     @rule()
     def speak(self) -> None:

@@ -107,14 +107,15 @@ class People:
         newest = world.orders[-NEWEST:]
         order = newest[step.order % len(newest)]
         waits = world.model.orders[order.id].state == OrderState.AGGREGATED.value
-        calm = self._arm(step.crash)
-        ended = await self._attempt(lambda context: orders.cancel(context, order.user_id, order.id))
+        calm, told = self._arm(step.crash), len(world.tallied)
+        ended = await self._attempt(
+            lambda context: orders.cancel(context, order.user_id, order.id), calm=calm
+        )
         if not calm or ended is None:
             return
-        if waits:
-            world.claim("I9 cancel", "cancelled", _state_of(ended))
-        else:
-            world.claim("I9 cancel", "too_late", _state_of(ended))
+        world.claim("I9 cancel", "cancelled" if waits else "too_late", _state_of(ended))
+        counted = [(order.asset, -order.total, False)] if waits else []
+        world.claim("I12 the tally after a cancellation", counted, world.tallied[told:])
 
     async def _send(self, command: Command, crash: str | None) -> None:
         """Send a command, and compare what comes of it with what must."""
@@ -123,8 +124,8 @@ class People:
             self._sent.append(command)
         calm = self._arm(crash)
         expected = self._expect(command)
-        before = len(world.history)
-        ended = await self._attempt(lambda context: _execute(context, command))
+        before, told = len(world.history), len(world.tallied)
+        ended = await self._attempt(lambda context: _execute(context, command), calm=calm)
         if not calm or ended is None:
             return
         if isinstance(expected, Replayed):
@@ -142,6 +143,9 @@ class People:
         elif isinstance(ended.made, Wallet):
             balance = world.model.wallets.get(command.user_id, 0)
             world.claim("I1 answer of a wallet", balance, ended.made.balance)
+        made = ended.made if isinstance(ended, Accepted) else None
+        counted = [(made.asset, made.total, made.direct)] if isinstance(made, Order) else []
+        world.claim(f"I12 the tally after {_told(command)}", counted, world.tallied[told:])
         if isinstance(ended, Accepted) and command.request is not None:
             key = command.user_id, command.request.operation, command.request.key
             world.claim("I7 the key is stored", True, key in world.stored)
@@ -169,15 +173,17 @@ class People:
         return Refused(quoted) if isinstance(quoted, str) else quoted
 
     async def _attempt(
-        self, act: Callable[[Context], Awaitable[Result]]
+        self, act: Callable[[Context], Awaitable[Result]], *, calm: bool
     ) -> Result | Refused | None:
-        """What came of a command; None if nobody was told."""
+        """What came of a command; None if nobody was told, which may not be if all is `calm`."""
         process = self._world.api
         try:
             return await act(process.context)
         except DomainError as error:
             return Refused(error.code)
-        except Unavailable:
+        except Unavailable as error:
+            if calm:
+                self._world.claim("an undisturbed command is answered", "an answer", f"{error}")
             return None
         except Crash:
             sometimes("a crash of a command")

@@ -18,8 +18,8 @@ from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import Conflict, Unavailable
 from crypto_exchange.domain.ids import OrderId, Symbol, UserId
-from crypto_exchange.domain.ports import Begin, Clock, Ids, Market, UnitOfWork
-from crypto_exchange.entrypoints.testing.override import override
+from crypto_exchange.domain.ports import Begin, Clock, Ids, Market, Tally, UnitOfWork
+from crypto_exchange.entrypoints.override import override
 
 Record = Mapping[str, Any]
 """One line of a history; see `history.py`."""
@@ -50,12 +50,17 @@ class Store:
     def __init__(self, begin: Begin, tell: Callable[[Change], None]) -> None:
         self._begin, self._tell = begin, tell
         self.refusals: list[bool] = []
+        self.careless = 0
+        """How often nothing was locked right after a race that was lost by the kit's wish."""
+        self._lost = False
         self.pauses = random.Random(0)  # noqa: S311 - repeatable
 
     @asynccontextmanager
     async def __call__(self, *, lock: bool = False) -> AsyncIterator[RecordedUnitOfWork]:
         """Open a unit of work, after others had their turn."""
         await self.pause()
+        self.careless += self._lost and not lock
+        self._lost = False
         async with self._begin(lock=lock) as work:
             yield RecordedUnitOfWork(work, self)
 
@@ -69,6 +74,7 @@ class Store:
         await self.pause()
         refusal = self.refusals.pop(0) if self.refusals else None
         if refusal is False:
+            self._lost = True
             work.abandon()
             raise Conflict("somebody else was first, by the kit's wish")
         await work.commit(change)
@@ -107,6 +113,23 @@ class RecordedMarket:
         """As the port's."""
         await self._market.save_rules(rules)
         self._tell(rules)
+
+
+class RecordedTally:
+    """A `Tally` of which is kept what it is told: (symbol, total, direct); None says what all wait for."""
+
+    def __init__(self, tally: Tally, told: list[tuple[Symbol, int, bool | None]]) -> None:
+        self._tally, self._told = tally, told
+
+    async def add(self, symbol: Symbol, total: int, *, direct: bool) -> None:
+        """As the port's."""
+        self._told.append((symbol, total, direct))
+        await self._tally.add(symbol, total, direct=direct)
+
+    async def overwrite(self, symbol: Symbol, total: int) -> None:
+        """As the port's."""
+        self._told.append((symbol, total, None))
+        await self._tally.overwrite(symbol, total)
 
 
 class OffsetClock:

@@ -28,7 +28,11 @@ BUDGET_S = 60
 """How long the kit's own cases search, if nothing else is said."""
 CASES = Path(__file__).with_name("cases.py")
 _PROPERTY = "crypto_exchange_check"
-_SEARCHES = ("kit.the_machine_finds_nothing", "kit.simulated_days_find_nothing")
+_SEARCHES = (
+    "kit.corners_find_nothing",
+    "kit.the_machine_finds_nothing",
+    "kit.simulated_days_find_nothing",
+)
 
 
 class KitSession:

@@ -44,10 +44,32 @@ class Aim(enum.StrEnum):
     """What the exchange sells at once, at the last price; the threshold if there is no limit."""
 
 
+class Standing(enum.StrEnum):
+    """Where a worker stands still."""
+
+    INTENT = "intent"
+    ANSWER = "answer"
+    LOOK_UP = "look_up"
+
+
+class Silent(enum.StrEnum):
+    """What the exchange does not tell."""
+
+    ALL = "all"
+    RULES = "rules"
+    CLOCK = "clock"
+
+
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy of a run, in words and numbers that can be pasted. Times in seconds."""
+    """The policy of a run, in words and numbers that can be pasted. Times in seconds.
+
+    `asset_pricing` has symbols with a pricing of their own; `reach` is for how long the exchange
+    remembers purchases. `threshold` is in cents, `inventory_cap` in dollars; `counted` is how often
+    the exchange's rules may refuse a purchase.
+    """
 
     pricing: str = "quoted"
+    asset_pricing: tuple[tuple[str, str], ...] = ()
     spread_bps: int = 0
     fee_in: str = "quote"
     on_deadline: str = "refund"
@@ -55,11 +77,19 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     inventory_cap: int = 10
     max_wait: int = 24 * 3600
     quarantine: int = 24 * 3600
+    reach: int = 90 * 24 * 3600
+    threshold: int = 1_000
+    tolerance_bps: int = 200
+    batch_limit: int = 500
+    group_limit: int = 20
+    counted: int = 3
+    window: int = 5
 
     def policy(self) -> Policy:
         """The same as the domain's policy."""
         return Policy(
             pricing=Pricing(self.pricing),
+            asset_pricing=tuple((symbol, Pricing(how)) for symbol, how in self.asset_pricing),
             spread_bps=self.spread_bps,
             fee_in=FeeIn(self.fee_in),
             on_deadline=OnDeadline(self.on_deadline),
@@ -67,6 +97,12 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
             inventory_cap=self.inventory_cap * 10**8,
             max_wait_us=self.max_wait * 10**6,
             quarantine_us=self.quarantine * 10**6,
+            threshold=self.threshold * 10**6,
+            price_tolerance_bps=self.tolerance_bps,
+            batch_limit=self.batch_limit,
+            group_limit=self.group_limit,
+            max_counted_attempts=self.counted,
+            window_ms=self.window * 1_000,
         )
 
 
@@ -134,7 +170,8 @@ class Price(Step, frozen=True, kw_only=True, tag=True):
 
 
 class Rule(Step, frozen=True, kw_only=True, tag=True):
-    """The exchange changes its rules: lot step and minimum times so much, or it stops trading.
+    """The exchange changes its rules: lot step (0: a lot is one unit), minimum and maximum times so
+    much, or it stops trading.
 
     Everybody learns of it only if `told`; otherwise by a rejection.
     """
@@ -142,6 +179,7 @@ class Rule(Step, frozen=True, kw_only=True, tag=True):
     asset: int
     lots: int = 1
     minimum_ppm: int = 1_000_000
+    maximum_ppm: int = 1_000_000
     trading: bool = True
     told: bool = True
 
@@ -167,9 +205,12 @@ class Work(Step, frozen=True, kw_only=True, tag=True):
 
 
 class Freeze(Step, frozen=True, kw_only=True, tag=True):
-    """A worker commits intents and stands still before it sends them."""
+    """A worker stands still: after it has committed its intents, after the exchange has answered them,
+    or after it has answered what became of the newest purchase under way (`after`).
+    """
 
     asset: int
+    after: str = Standing.INTENT
 
 
 class Wake(Step, frozen=True, kw_only=True, tag=True):
@@ -189,9 +230,10 @@ class Answer(Step, frozen=True, kw_only=True, tag=True):
 
 
 class Down(Step, frozen=True, kw_only=True, tag=True):
-    """The exchange answers nobody, or again."""
+    """The exchange answers nobody, or again; or it keeps its rules or its clock to itself (`what`)."""
 
     down: bool = True
+    what: str = Silent.ALL
 
 
 class Late(Step, frozen=True, kw_only=True, tag=True):
@@ -202,7 +244,7 @@ class Late(Step, frozen=True, kw_only=True, tag=True):
 
 
 class Speak(Step, frozen=True, kw_only=True, tag=True):
-    """An operator says what became of everything in quarantine, and resumes all assets."""
+    """An operator says what became of everything in quarantine, after a slip, and resumes all assets."""
 
 
 class Clock(Step, frozen=True, kw_only=True, tag=True):

@@ -17,6 +17,7 @@ import pytest
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.ports import AssetCache
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.contracts import (
     AssetCacheTests,
     AuditTests,
@@ -29,7 +30,6 @@ from crypto_exchange.entrypoints.testing.contracts import (
     TallyUnderTest,
     UnitOfWorkTests,
 )
-from crypto_exchange.entrypoints.testing.override import override
 
 OVER_ADAPTERS = 2
 """The level at which the machine and the simulation run over somebody's adapters."""
@@ -57,6 +57,26 @@ class KitOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class SearchTests(StoreSuite, port="kit"):
     """What nobody wrote down as a check: one round of searching after another."""
+
+    def test_corners_find_nothing(self, request: pytest.FixtureRequest) -> None:
+        """Scripted runs through what drawn traffic seldom gets into: all of them, or in turn, as many as
+        there is time for.
+        """
+        from crypto_exchange.entrypoints.testing.corners import CORNERS
+        from crypto_exchange.entrypoints.testing.simulation import replay
+
+        options = _options(request)
+        if options.faults != "all":
+            pytest.skip("corners need all faults")
+        until_s = time.monotonic() + (options.budget_s or 3_600)
+        for number in range(options.seed, options.seed + len(CORNERS)):
+            corner = CORNERS[number % len(CORNERS)]
+            history = replay(
+                corner.steps, setup=corner.setup, seed=options.seed, adapters=self.make_adapters
+            )
+            history.require_sound()
+            if time.monotonic() >= until_s:
+                return
 
     def test_the_machine_finds_nothing(self, request: pytest.FixtureRequest) -> None:
         """Steps that Hypothesis draws and shrinks, compared with the reference model."""

@@ -31,6 +31,12 @@ def setup_of(seed: int) -> Setup:
         inventory_cap=rng.choice([10, 10, 2, 0, 40]),
         max_wait=rng.choice([24 * HOUR_S, 2 * HOUR_S, 600]),
         quarantine=rng.choice([24 * HOUR_S, HOUR_S]),
+        threshold=rng.choice([1_000, 1_000, 1_000, 300, 2_500]),
+        tolerance_bps=rng.choice([200, 200, 0, 1_000]),
+        batch_limit=rng.choice([500, 500, 2, 3]),
+        group_limit=rng.choice([20, 20, 1]),
+        counted=rng.choice([3, 3, 1, 2]),
+        window=rng.choice([5, 5, 1, 20]),
     )
 
 

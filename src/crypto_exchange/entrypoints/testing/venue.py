@@ -50,7 +50,6 @@ __all__ = ["Execution", "Received", "SimExchange", "Step", "StepKind"]
 
 GRACE_MS = 30_000
 """How long after its window a purchase may be executed that was on its way inside the exchange."""
-DAY_MS = 24 * 3600 * 1_000
 PLENTY = 10**9 * 10**8
 """What the account holds at first, of dollars and of the coin that fees may be paid in."""
 
@@ -68,9 +67,9 @@ class SimExchange:
 
     To be written at any time: `prices` (10⁻¹² dollars a coin), `rules` (None: does not trade),
     `balances` (listed coins in their units, all else in 10⁻⁸), `script`, `down` (nothing answers),
-    `clock_unread`, `clock_offset_ms` (how far its clock is ahead of `now_ms`), `reach` (for how many
-    ms orders are remembered). To be read: `executed` by client order id, `received` in the order of
-    arrival, and `violations`, which is what no client may do.
+    `clock_unread`, `rules_unread`, `untold` (names that it says nothing of), `clock_offset_ms` (how far
+    its clock is ahead of `now_ms`), `reach` (for how many ms orders are remembered). To be read:
+    `executed` by client order id, `received` as they came, `violations` (what no client may do).
     """
 
     def __init__(
@@ -90,9 +89,10 @@ class SimExchange:
         self.balances: dict[str, int] = {USD: PLENTY, FEE_COIN: PLENTY}
         self.script: deque[Step] = deque()
         self.down = False
-        self.clock_unread = False
+        self.clock_unread = self.rules_unread = False
+        self.untold: set[str] = set()
         self.clock_offset_ms = 0
-        self.reach = 90 * DAY_MS
+        self.reach = 90 * 24 * 3600 * 1_000
         self.executed: dict[str, Execution] = {}
         self.received: list[Received] = []
         self.violations: list[Violation] = []
@@ -130,6 +130,8 @@ class SimExchange:
     async def list_rules(self, scales: Mapping[Symbol, int]) -> Mapping[Symbol, MarketRule | None]:
         """The rules now; each that was ever told may be followed for ever."""
         self._answer()
+        if self.rules_unread:
+            raise Unavailable("the exchange does not tell its rules")
         rules = {symbol: self.rules.get(symbol) for symbol in scales}
         for symbol, rule in rules.items():
             if rule is not None:
@@ -179,7 +181,7 @@ class SimExchange:
 
     async def find(self, purchase: Purchase) -> Finding:
         """What was executed under its name, with its content, at a time when it might be."""
-        self._answer()
+        self._answer(purchase.client_order_id)
         self.advance()
         found = self._recall(purchase)
         if found is not None and found.at_ms <= purchase.window_end_ms + GRACE_MS:
@@ -191,7 +193,7 @@ class SimExchange:
 
     async def find_late(self, purchase: Purchase) -> Filled | None:
         """The same, at whatever time after it was signed."""
-        self._answer()
+        self._answer(purchase.client_order_id)
         self.advance()
         found = self._recall(purchase)
         return None if found is None else found.tell()
@@ -199,8 +201,8 @@ class SimExchange:
     def _clock_ms(self) -> int:
         return self._our_ms() + self.clock_offset_ms
 
-    def _answer(self) -> None:
-        if self.down:
+    def _answer(self, name: str = "") -> None:
+        if self.down or name in self.untold:
             raise Unavailable("the exchange does not answer")
 
     def _recall(self, purchase: Purchase) -> Execution | None:

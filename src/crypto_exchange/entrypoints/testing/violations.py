@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from crypto_exchange.entrypoints.testing.override import override
+from crypto_exchange.entrypoints.override import override
 
 
 class Violation(msgspec.Struct, frozen=True):

@@ -25,17 +25,19 @@ from crypto_exchange.domain.asset import MarketRule
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
-from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 from crypto_exchange.domain.use_cases import accounts, currencies, house
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Factory, Sim
 from crypto_exchange.entrypoints.testing.model import ReferenceModel
+from crypto_exchange.entrypoints.testing.model.rows import ModelAttempt
 from crypto_exchange.entrypoints.testing.recording import (
     CountedKeys,
     OffsetClock,
     RaisingPoints,
     Record,
     RecordedMarket,
+    RecordedTally,
     Store,
     records_of,
 )
@@ -47,6 +49,8 @@ from crypto_exchange.entrypoints.testing.violations import Violation
 START_US = 1_767_225_600 * 10**6
 CAPITAL = 10_000_000 * 10**8
 """The house's dollars at the exchange, 10⁻⁸."""
+COINS = {"ABAN": 12_345, "ETH": 10**15 + 1}
+"""Its coins there, in their units: more digits, and fewer, than those of dollars."""
 LISTED = {
     "BTC": (8, 63_127_41 * 10**10, MarketRule(lot_step=1_000, min_notional=5 * 10**8)),
     "ABAN": (
@@ -69,6 +73,8 @@ LISTED = {
     ),
 }
 """Scale, price (10⁻¹² dollars) and rule of what is listed."""
+HALTED_AT_FIRST = "ABAN"
+"""What the exchange does not trade when it is listed."""
 
 
 class Process(msgspec.Struct):
@@ -89,20 +95,21 @@ class World:
         self.history: list[Record] = []
         self.violations: list[Violation] = []
         self.exchange = SimExchange(lambda: sim.clock.now_us() // 1_000, fee_in=self.policy.fee_in)
+        self.exchange.reach = setup.reach * 1_000
         self.model = ReferenceModel(None, ())
         self.store = Store(adapters.begin, self.tell)
         self.cache = adapters.cache or MemoryAssetCache()
         self.ids = CountedKeys(adapters.ids, sim.seed)
+        self.tallied: list[tuple[Symbol, int, bool | None]] = []
         self.processes = {name: self._process(name) for name in PROCESSES}
         self.people: list[UserId] = []
         self.orders: list[Order] = []
-        self.frozen: list[tuple[BatchKey, Purchase | None]] = []
         self.stored: dict[tuple[UserId, str, str], tuple[str, int]] = {}
         self.touched: set[OrderId] = set()
         self.rules: dict[str, object] = {}
         self.outdated: set[BatchKey] = set()
         self.turned_us = 0
-        """When the exchange last fell silent, or spoke again."""
+        """When the exchange last fell silent or spoke again, or a clock was set."""
         self.cache_is_old = False
         self.sightings = Sightings(self.policy.threshold)
 
@@ -116,13 +123,30 @@ class World:
         """The processes that buy."""
         return [p for p in self.processes.values() if p.name != "api"]
 
+    def is_on_time(self, attempt: ModelAttempt) -> bool:
+        """Whether an attempt's sender may still say what became of it; not told if a clock is wrong."""
+        sent_us = attempt.timestamp_ms * 1_000
+        right = all(process.clock.offset_us == 0 for process in self.processes.values())
+        now_us, until_us = self.sim.clock.now_us(), sent_us + attempt.window_ms * 1_000
+        return (
+            attempt.state == "submitting"
+            and right
+            and self.turned_us <= sent_us <= now_us < until_us
+        )
+
     async def open(self) -> None:
         """List assets, bring prices and capital in, register people."""
         for symbol, (scale, price, rule) in LISTED.items():
             self.exchange.list(symbol, scale, rule, price)
-        self.exchange.balances["USD"] = CAPITAL
+        self.exchange.rules[HALTED_AT_FIRST] = None
+        self.exchange.balances.update({"USD": CAPITAL, **COINS})
         context = self.api.context
         await house.list_new_assets(context, {s: scale for s, (scale, _, _) in LISTED.items()})
+        for asset in await context.queries.list_assets():
+            traded = asset.symbol != HALTED_AT_FIRST
+            self.claim(f"I4 {asset.symbol} is listed as traded", traded, asset.trading)
+        self.exchange.rules[HALTED_AT_FIRST] = LISTED[HALTED_AT_FIRST][2]
+        await self.adapters.market.save_rules({HALTED_AT_FIRST: LISTED[HALTED_AT_FIRST][2]})
         self.note(
             {
                 "record": "header",
@@ -140,7 +164,8 @@ class World:
 
     async def refresh(self, context: Context) -> None:
         """Bring prices and rules in, as a worker does every few seconds."""
-        await currencies.refresh_rules(context)
+        if not self.exchange.rules_unread:
+            await currencies.refresh_rules(context)
         assets = await currencies.refresh_prices(context)
         self.cache_is_old = False
         for asset in assets:
@@ -149,6 +174,8 @@ class World:
                 self.claim(f"I4 price of {asset.symbol} as it was told", told, asset.price)
             price = {"asset": asset.symbol, "price": asset.price, "at_us": asset.priced_at_us}
             self.note({"record": "price", **price})
+            kept = self.model.price(asset.symbol)
+            self.claim(f"I4 price of {asset.symbol} that is kept", kept, asset.price)
 
     def tell_rules(self, rules: Mapping[Symbol, MarketRule | None]) -> None:
         """Note the market rules that have just been kept, where they are new."""
@@ -163,6 +190,7 @@ class World:
         for record in records_of(change):
             self.note(record)
             self._claim_reloaded_rules(record)
+            self._claim_patience(record)
         self.cache_is_old |= bool(change.assets)
         self.touched |= {m.after.id for m in change.orders} | {o.id for o in change.new_orders}
         self.orders.extend(change.new_orders)
@@ -170,6 +198,16 @@ class World:
             key = change.request
             stored = (key.fingerprint, key.resource_id)
             self.stored[key.user_id, key.operation, key.key] = stored
+
+    def _claim_patience(self, record: Record) -> None:
+        """I6: nothing is left to an operator before the exchange may have forgotten it, or the time is
+        over that the policy gives; clocks may differ.
+        """
+        if record.get("event") == "PurchaseQuarantined":
+            sent_us = self.model.batches[record["batch"]].last.timestamp_ms * 1_000
+            patience_us = min(self.policy.quarantine_us, self.exchange.reach * 1_000)
+            too_early = record["at_us"] < sent_us + patience_us - CLOCK_LEEWAY_US
+            self.claim(f"I6 quarantine of {record['batch']} before its time", False, too_early)
 
     def _claim_reloaded_rules(self, record: Record) -> None:
         """I6: after a rejection by the rules, the next attempt is planned with those in force."""
@@ -208,7 +246,7 @@ class World:
             queries=self.adapters.queries,
             market=RecordedMarket(self.adapters.market, self.tell_rules),
             cache=self.cache,
-            tally=CrashingTally(tally, points),
+            tally=CrashingTally(RecordedTally(tally, self.tallied), points),
             exchange=CrashingExchange(self.exchange, points),
             passwords=InsecureHasher(),
             tokens=OpaqueTokens(),

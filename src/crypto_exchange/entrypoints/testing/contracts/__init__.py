@@ -24,6 +24,10 @@ from crypto_exchange.entrypoints.testing.contracts.exchange import (
     ExchangePortTests,
     ExchangeUnderTest,
 )
+from crypto_exchange.entrypoints.testing.contracts.exchange_answers import (
+    RefusedOrderTests,
+    ScriptedVenueTests,
+)
 from crypto_exchange.entrypoints.testing.contracts.market import IdsTests, MarketTests
 from crypto_exchange.entrypoints.testing.contracts.queue import QueueTests
 from crypto_exchange.entrypoints.testing.contracts.read_models import ReadModelsTests
@@ -31,6 +35,7 @@ from crypto_exchange.entrypoints.testing.contracts.reconciliation import Reconci
 from crypto_exchange.entrypoints.testing.contracts.scene import Scene, StoreSuite
 from crypto_exchange.entrypoints.testing.contracts.tally import TallyTests, TallyUnderTest
 from crypto_exchange.entrypoints.testing.contracts.unit_of_work import UnitOfWorkTests
+from crypto_exchange.entrypoints.testing.contracts.venue_script import Script, ToldOrder, ToldTrade
 
 __all__ = [
     "AssetCacheTests",
@@ -45,13 +50,18 @@ __all__ = [
     "QueueTests",
     "ReadModelsTests",
     "ReconciliationTests",
+    "RefusedOrderTests",
     "Row",
     "Scene",
+    "Script",
+    "ScriptedVenueTests",
     "StoreSuite",
     "Suite",
     "TallyTests",
     "TallyUnderTest",
     "TokensTests",
+    "ToldOrder",
+    "ToldTrade",
     "UnitOfWorkTests",
     "optional",
     "requires",

@@ -19,10 +19,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import msgspec
 import pytest
 
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.adapters import Supports
-from crypto_exchange.entrypoints.testing.override import override
 
-VERSIONS = ("1",)
+VERSIONS = ("1", "2")
 """Versions of the suites, oldest first: the newest is what a suite has that pins none."""
 
 Function: TypeAlias = Callable[..., Any]
@@ -39,7 +39,9 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def requires(*capabilities: str) -> Callable[[Marked], Marked]:
-    """Leave a check out unless the suite has these: fields of `Supports`, or optional methods."""
+    """Leave a check out unless the suite has these: fields of `Supports`, optional methods, or what its
+    class says by True or False.
+    """
     return _marking("needs", capabilities)
 
 
@@ -99,7 +101,8 @@ class Suite:
         """Whether the class says that a capability is there."""
         if capability in Supports.__struct_fields__:
             return bool(getattr(cls.supports, capability))
-        return "optional" not in vars(getattr(cls, capability))
+        said = getattr(cls, capability)
+        return said if isinstance(said, bool) else "optional" not in vars(said)
 
     def require(self, supports: Supports) -> None:
         """Skip the check if the adapters themselves say that they cannot do what it needs."""

@@ -1,4 +1,4 @@
-"""The contract of `Exchange`: subclass it and override `make_exchange`."""
+"""The contract of `Exchange`: subclass it, override `make_exchange` and what can be scripted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from crypto_exchange.domain.purchase import (
     Rejected,
     RejectionKind,
 )
-from crypto_exchange.entrypoints.testing.contracts.checks import Suite, given
+from crypto_exchange.entrypoints.testing.contracts.checks import given
+from crypto_exchange.entrypoints.testing.contracts.exchange_answers import (
+    RefusedOrderTests,
+    ScriptedVenueTests,
+)
 
 _KEYS = (f"{number:024x}" for number in count(0xC0FFEE))
 
@@ -38,8 +42,11 @@ class ExchangeUnderTest(msgspec.Struct, frozen=True):
     lose_answers: Callable[[], AbstractContextManager[object]]
 
 
-class ExchangePortTests(Suite, port="exchange"):
-    """It fills, rejects, or leaves open what happened; then a look-up tells."""
+class ExchangePortTests(ScriptedVenueTests, RefusedOrderTests, port="exchange"):
+    """It fills, rejects, or leaves open what happened; then a look-up tells.
+
+    What no venue does by itself is checked where `make_scripted` and `make_refusing` are overridden, too.
+    """
 
     def make_exchange(self) -> ExchangeUnderTest | Awaitable[ExchangeUnderTest]:
         """Give an exchange with enough money, where nothing was bought yet."""

@@ -1,4 +1,4 @@
-"""The contract of `JobQueue`: subclass it and override `make_queue`, and `broker_down` if that can be."""
+"""The contract of `JobQueue`: subclass it and override `make_queue`, and what else can be done to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import pytest
 
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.ports import JobQueue
-from crypto_exchange.entrypoints.testing.contracts.checks import Suite, given, optional, requires
+from crypto_exchange.entrypoints.testing.contracts.checks import (
+    Suite,
+    given,
+    optional,
+    requires,
+    since,
+)
 
 PATIENCE_S = 60
 """The most that a job takes to arrive, also on a busy machine."""
@@ -53,6 +59,13 @@ class QueueTests(Suite, port="queue"):
     @optional
     def broker_down(self) -> AbstractContextManager[object]:
         """Take the broker that the queues share away, until the block ends."""
+        raise NotImplementedError
+
+    @optional
+    def die_at_work(self) -> Awaitable[None]:
+        """Let a process of its own take a job `trade` that waits, and kill it while that runs. The ends
+        that `make_queue` gives have to hear of such a death within some seconds.
+        """
         raise NotImplementedError
 
     async def queue(self) -> JobQueue:
@@ -191,6 +204,40 @@ class QueueTests(Suite, port="queue"):
 
         async with asyncio.timeout(PATIENCE_S):
             await queue.stop(1)
+        gate.set()
+
+    @requires("die_at_work")
+    @since("2")
+    async def test_what_a_killed_process_had_begun_runs_at_another(self) -> None:
+        sender, worker, record = await self.queue(), await self.queue(), Record()
+        sender.register("trade", record)
+        worker.register("trade", record)
+        await sender.send("trade", "BTC")
+        await self.die_at_work()
+
+        await worker.start()
+
+        await record.meets(("BTC",))
+
+    @since("2")
+    async def test_what_does_not_end_before_a_process_has_stopped_runs_at_another(self) -> None:
+        first, second = await self.queue(), await self.queue()
+        begun, record, gate = Record(), Record(), asyncio.Event()
+
+        async def hang(*ids: str) -> None:
+            await begun(*ids)
+            await gate.wait()
+
+        first.register("trade", hang)
+        second.register("trade", record)
+        await first.start()
+        await first.send("trade", "BTC")
+        await begun.meets(("BTC",))
+
+        await first.stop(0)
+        await second.start()
+
+        await record.meets(("BTC",))
         gate.set()
 
     @requires("broker_down")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 
 from crypto_exchange.adapters.memory import MemoryClock
@@ -216,6 +217,11 @@ class StoreSuite(Suite):
     @optional
     def list_events(self, adapters: Adapters) -> Sequence[AnyEvent] | Awaitable[Sequence[AnyEvent]]:
         """Give all events of a store in the order of their commits."""
+        raise NotImplementedError
+
+    @optional
+    def held_back(self, adapters: Adapters, change: Change) -> AbstractAsyncContextManager[object]:
+        """Write a change in a transaction that ends, committed, only when the block ends."""
         raise NotImplementedError
 
     async def adapters(self, policy: Policy = POLICY) -> Adapters:

@@ -2,6 +2,7 @@
 
 from crypto_exchange.entrypoints.testing.contracts.balances import BalanceTests
 from crypto_exchange.entrypoints.testing.contracts.commits import CommitTests
+from crypto_exchange.entrypoints.testing.contracts.event_order import EventOrderTests
 from crypto_exchange.entrypoints.testing.contracts.fields import FieldTests
 from crypto_exchange.entrypoints.testing.contracts.loads import LoadTests
 from crypto_exchange.entrypoints.testing.contracts.locks import LockTests
@@ -19,6 +20,7 @@ class UnitOfWorkTests(
     FieldTests,
     TradeFieldTests,
     BalanceTests,
+    EventOrderTests,
     port="unit_of_work",
 ):
     """Everything that use cases rely on when they load, decide and commit."""

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import msgspec
 
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.http.breaches import InDoubt, Stopped, expect
-from crypto_exchange.entrypoints.testing.override import override
 
 STATUS_OF = {
     "malformed_json": 400,

@@ -10,10 +10,10 @@ from decimal import Decimal
 
 import msgspec
 
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.http.amounts import CENT_DIGITS, count, dollars
 from crypto_exchange.entrypoints.testing.http.breaches import expect
 from crypto_exchange.entrypoints.testing.http.rows import OrderRow
-from crypto_exchange.entrypoints.testing.override import override
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.http import commands, races, refusals, repetitions
 from crypto_exchange.entrypoints.testing.http.amounts import PRICE_DIGITS, dollars
 from crypto_exchange.entrypoints.testing.http.breaches import Broken, InDoubt, Stopped
@@ -20,7 +21,6 @@ from crypto_exchange.entrypoints.testing.http.endings import await_large
 from crypto_exchange.entrypoints.testing.http.ledger import Command
 from crypto_exchange.entrypoints.testing.http.people import Person
 from crypto_exchange.entrypoints.testing.http.rows import Currency
-from crypto_exchange.entrypoints.testing.override import override
 from crypto_exchange.entrypoints.testing.reach import sometimes
 
 Step = TypeVar("Step", bound=Callable[..., None])

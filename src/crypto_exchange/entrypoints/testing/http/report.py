@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from crypto_exchange.entrypoints.testing.override import override
+from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.violations import Violation
 
 REQUIRED = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crypto_exchange.entrypoints.testing.model import checks
 from crypto_exchange.entrypoints.testing.model.books import Books, Commit, Fields, Findings, idents
-from crypto_exchange.entrypoints.testing.model.market import SECOND_US, House
+from crypto_exchange.entrypoints.testing.model.market import House, back_off_us
 from crypto_exchange.entrypoints.testing.model.planning import must_leave
 from crypto_exchange.entrypoints.testing.model.rows import IN_FLIGHT, ModelBatch, ModelOrder
 
@@ -37,8 +37,7 @@ def not_placed(books: Books, event: Fields) -> Findings:
     if not books.told and event["answered_ms"] <= earliest:
         was = f"{event['answered_ms']} ms, not after {earliest}"
         yield checks.ATTEMPT, f"expected proof from after the window and its margin, was {was}"
-    batch.last.state = "not_placed"
-    books.free(batch)
+    _end_attempt(books, batch, event, "not_placed")
 
 
 def rejected(books: Books, event: Fields) -> Findings:
@@ -47,8 +46,7 @@ def rejected(books: Books, event: Fields) -> Findings:
     yield from wrong
     if batch is None:
         return
-    batch.last.state = "rejected"
-    books.free(batch)
+    _end_attempt(books, batch, event, "rejected")
     kind, most = event.get("kind", ""), books.house.max_counted_attempts if books.house else 3
     if kind == "rules":
         batch.counted += 1
@@ -167,12 +165,18 @@ def _between_attempts(
     return None, [*wrong, (checks.FINAL, said)]
 
 
+def _end_attempt(books: Books, batch: ModelBatch, event: Fields, state: str) -> None:
+    batch.last.state = state
+    batch.due_us = event["at_us"] + back_off_us(len(batch.attempts))
+    books.free(batch)
+
+
 def _back_off(books: Books, batch: ModelBatch, at_us: int) -> None:
-    """After so many failures in a row nothing is sealed for 1 s, 2 s, 4 s … at most 60 s."""
+    """After a failure nothing is sealed for a while, the longer the more there were in a row."""
     row = books.inventory[batch.asset]
     if row.retry_at_us <= at_us:
         row.failures += 1
-        row.retry_at_us = at_us + min(60, 2 ** min(row.failures - 1, 6)) * SECOND_US
+        row.retry_at_us = at_us + back_off_us(row.failures)
 
 
 def _owe_departures(books: Books, members: list[ModelOrder], at_us: int) -> None:

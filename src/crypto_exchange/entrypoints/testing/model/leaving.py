@@ -129,27 +129,25 @@ def _chance_faults(
     possible = list(_possible_terms(books, house, commit, floor))
     for order in free if possible else ():
         if all(_could_be_bought(books, order, commit, floor, terms) for terms in possible):
-            yield (
-                checks.REASON,
-                f"expected order {order.id} to be bought at its deadline, was refunded",
-            )
+            said = f"expected what waits to be bought at the deadline of order {order.id}"
+            yield checks.REASON, f"{said}, was refunded"
 
 
 def _possible_terms(books: Books, house: House, commit: Commit, floor: int) -> list[Terms]:
     """All terms that a look may have had; none if by one of them nothing can be bought."""
     asset, row = books.asset(commit.asset), books.inventory[commit.asset]
-    prices = books.prices_seen(commit.asset, floor, commit.at_us)
+    seen = books.prices_seen(commit.asset, floor, commit.at_us)
     buyable = books.signs and row.retry_at_us <= commit.at_us and all(asset.active.since(floor))
-    if not buyable or not all(is_fresh(price, house, commit.at_us) for price in prices):
+    if not buyable or not all(is_fresh(price, house, commit.at_us) for price in seen):
         return []
+    prices = [each.price for each in seen]
+    if prices and commit.price is not None:
+        prices = [commit.price]
     return [
         terms
         for price in prices
         for terms in terms_seen(
-            books,
-            {"asset": commit.asset, "price": price.price, "at_us": commit.at_us},
-            commit,
-            floor,
+            books, {"asset": commit.asset, "price": price, "at_us": commit.at_us}, commit, floor
         )
     ]
 
@@ -157,14 +155,14 @@ def _possible_terms(books: Books, house: House, commit: Commit, floor: int) -> l
 def _could_be_bought(
     books: Books, order: ModelOrder, commit: Commit, floor: int, terms: Terms
 ) -> bool:
-    """Alone, or together with the others that wait, whichever of them were seen."""
+    """It alone if it is large; or any that wait as it does, whichever of them were seen, next to what
+    has been sealed just before: then they go first, and it leaves for another reason, or is tried next.
+    """
     if order.direct:
         plan = terms.plan(order.pricing, order.quantity, order.total, direct=True)
         return bool(terms.guard([order])) and plan.feasible
-    if commit.price is not None:
-        return False  # the others have been sealed just before, and this was no member
     return all(
-        look.sure and order in choose(look.candidates, order.pricing, terms)
+        look.sure and bool(choose(look.candidates, order.pricing, terms))
         for look in looks(books, terms, commit, floor)
     )
 

@@ -141,6 +141,11 @@ class Asset:
         self.active.put(record, value=not self.halted and self.trading)
 
 
+def back_off_us(failures: int) -> int:
+    """How long to wait after so many failures in a row: 1 s, 2 s, 4 s … at most 60 s."""
+    return min(60, 1 << min(failures - 1, 6)) * SECOND_US
+
+
 def is_fresh(price: Price, house: House, at_us: int) -> bool:
     """Whether it may be used at a time."""
     return price.price > 0 and -AHEAD_US <= at_us - price.at_us <= house.price_max_age_us

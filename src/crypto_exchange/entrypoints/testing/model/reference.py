@@ -6,7 +6,7 @@ way, two people would have had to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -128,6 +128,24 @@ class ReferenceModel:
     def batches(self) -> Mapping[str, ModelBatch]:
         """Batches by key; `members` are the open ones."""
         return self._books.batches
+
+    @property
+    def breaks(self) -> Set[tuple[str, str]]:
+        """(kind, subject) of the open ones."""
+        return self._books.breaks
+
+    def price(self, symbol: str) -> int | None:
+        """The price that is kept of an asset, if any is; 10⁻¹² dollars."""
+        kept = self._books.asset(symbol).prices.now
+        return None if kept is None else kept.price
+
+    def halted(self, symbol: str) -> bool:
+        """Whether an operator, or a quarantine, has halted an asset."""
+        return self._books.asset(symbol).halted
+
+    def waiting(self, symbol: str) -> Sequence[ModelOrder]:
+        """The small orders of an asset that wait, oldest first."""
+        return self._books.waiting(symbol)
 
     def accounts(self) -> dict[str, int]:
         """Balances by the names that the ledger prints, those of 0 left out."""

@@ -68,6 +68,8 @@ class ModelBatch(msgspec.Struct, kw_only=True):
     used: int = 0
     surplus: int = 0
     counted: int = 0
+    due_us: int = 0
+    """Before this nobody looks for its next attempt."""
 
     @property
     def last(self) -> ModelAttempt:

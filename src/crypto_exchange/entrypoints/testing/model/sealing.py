@@ -148,6 +148,8 @@ def _again_faults(
     rest = [o for o in old if not must_leave(o, terms.house, terms.at_us)]
     passing = sorted(terms.guard(rest), key=lambda o: o.age)
     large = [o for o in passing if o.direct]
+    if not large and any(o.direct for o in old):
+        yield checks.MEMBERS, "expected no next attempt of a batch whose large order leaves"
     expected = passing
     if large:
         expected, _ = take_along(large[0], [o for o in passing if not o.direct], terms)
@@ -205,6 +207,8 @@ def _membership(
 def _market_faults(books: Books, event: Fields, floor: int) -> Findings:
     """Nothing is sealed of a halted asset or at a price that is stale or was never told."""
     asset, at_us = books.asset(event["asset"]), event["at_us"]
+    if not books.signs:
+        yield checks.ATTEMPT, "expected nothing signed while the exchange's clock is not known"
     if not any(asset.active.since(floor)):
         yield checks.PRICE, f"expected nothing bought of {asset.symbol} while it is halted"
     told, known = event.get("rule"), list(asset.rules.since(floor))

@@ -3,7 +3,8 @@
 from crypto_exchange.entrypoints.testing.mutants.further import FURTHER
 from crypto_exchange.entrypoints.testing.mutants.mutant import Mutant
 from crypto_exchange.entrypoints.testing.mutants.published import PUBLISHED
+from crypto_exchange.entrypoints.testing.mutants.strangers import STRANGERS
 
-MUTANTS: tuple[Mutant, ...] = PUBLISHED + FURTHER
+MUTANTS: tuple[Mutant, ...] = PUBLISHED + FURTHER + STRANGERS
 
 __all__ = ["MUTANTS", "Mutant"]

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 
 import msgspec
 
-from crypto_exchange.entrypoints.testing.override import override
+from crypto_exchange.entrypoints.override import override
 
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):

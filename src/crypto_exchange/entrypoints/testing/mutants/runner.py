@@ -15,7 +15,7 @@ from crypto_exchange.entrypoints.testing.mutants.result import CLEAN, Result
 
 BUDGET_S = 10
 """How long the kit draws traffic for one bug, before the contract suites."""
-STUCK_S = 60
+STUCK_S = 120
 """How much longer a process may take before it is taken to run for ever, which is a finding, too."""
 
 _CHILD = (sys.executable, "-m", "crypto_exchange.entrypoints.testing.mutants.child")

@@ -1,4 +1,4 @@
-"""The tables of a `State`, as rows that a test may change by hand."""
+"""Memory books: the tables of a `State`, as rows that a test may change by hand."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class MemoryBooks:
         self._state = state
 
     async def rows(self, table: str) -> list[Row]:
+        """As the hook's."""
         state = self._state
         match table:
             case "holdings":
@@ -47,6 +48,7 @@ class MemoryBooks:
                 return [_plain(row) for row in self._table(table).values()]
 
     async def change(self, table: str, row: Row, column: str, value: object) -> None:
+        """As the hook's."""
         state, new = self._state, {column: value}
         match table:
             case "holdings":
@@ -58,7 +60,7 @@ class MemoryBooks:
                 fills[place] = msgspec.structs.replace(fills[place], **new)
             case "transfers":
                 if isinstance(value, str):
-                    new = {column: account(value)}
+                    new = {column: _account(value)}
                 transfer = state.transfers[row["id"]]
                 state.transfers[row["id"]] = msgspec.structs.replace(transfer, **new)
             case _:
@@ -66,6 +68,7 @@ class MemoryBooks:
                 rows[key] = msgspec.structs.replace(rows[key], **new)
 
     async def drop(self, table: str, row: Row) -> None:
+        """As the hook's."""
         match table:
             case "holdings":
                 del self._state.holdings[row["user_id"], row["asset"]]
@@ -79,7 +82,7 @@ class MemoryBooks:
         return rows
 
 
-def account(name: str) -> Account:
+def _account(name: str) -> Account:
     """An account by its printed name."""
     words = name.split(":")
     kind = AccountKind(":".join(words[:2]) if words[0] == "house" else words[0])
