@@ -1,5 +1,5 @@
-// The visible texts whose contrast with the colour behind them is below 3:1 (WCAG's formula).
-() => {
+// The visible texts whose contrast with the colour behind them is below `least` to 1 (WCAG's formula).
+(least) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
   // Red, green, blue from 0 to 255 and alpha from 0 to 1, however the colour is written.
@@ -42,7 +42,7 @@
       continue;
     }
     const ratio = contrast(element);
-    if (ratio < 3) faint.add(`${ratio.toFixed(1)}: ${text.slice(0, 40)} <${element.className}>`);
+    if (ratio < least) faint.add(`${ratio.toFixed(1)}: ${text.slice(0, 40)} <${element.className}>`);
   }
   return [...faint];
 }

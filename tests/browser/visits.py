@@ -56,7 +56,7 @@ class Visit:
 
     def find_faint_text(self) -> list[str]:
         """Texts whose contrast with what is behind them is below 3:1, with the contrast."""
-        return [str(text) for text in self.evaluate(FAINT_TEXT)]
+        return [str(text) for text in self.page.evaluate(FAINT_TEXT, 3)]
 
     def check_record(self) -> None:
         """Nothing came from another host, and nothing was complained of."""

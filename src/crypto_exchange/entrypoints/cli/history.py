@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -13,12 +13,16 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
+from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.policy import Policy
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.entrypoints.testing.model import HistoryError, ReferenceModel
 from crypto_exchange.entrypoints.testing.violations import Violation
 from crypto_exchange.settings import Settings
 
 PAGE = 1_000
+_LOOK_S = 0.2
+"""How often somebody who follows the log looks for more."""
 
 
 def check(_settings: Settings, options: argparse.Namespace) -> int:
@@ -41,56 +45,74 @@ def check(_settings: Settings, options: argparse.Namespace) -> int:
 
 
 def export(settings: Settings, options: argparse.Namespace) -> int:
-    """Write the header and every event of transactions that have ended, each after those it saw."""
-    return asyncio.run(_export(settings, options.file))
+    """Write the header and every event of transactions that have ended, each after those it saw; with
+    `--follow` go on until Ctrl-C.
+    """
+    return asyncio.run(_export(settings, options))
 
 
-async def _export(settings: Settings, name: str) -> int:
+async def _export(settings: Settings, options: argparse.Namespace) -> int:
     from crypto_exchange import bootstrap
     from crypto_exchange.entrypoints.cli.connection import reachable
 
-    written = 0
+    name, written = options.file, 0
     async with bootstrap.open_history(reachable(settings)) as (log, queries):
         with _open(name, "wb") as file:
-            header = {
-                "record": "header",
-                "history": 1,
-                "policy": msgspec.to_builtins(bootstrap.policy(settings)),
-                # Prices and rules of today say nothing about what was decided before.
-                "assets": [
-                    {"symbol": asset.symbol, "scale": asset.scale}
-                    for asset in await queries.list_assets()
-                ],
-            }
+            header = _header(bootstrap.policy(settings), await queries.list_assets())
             file.write(msgspec.json.encode(header) + b"\n")
-            async for event in in_causal_order(log):
-                file.write(msgspec.json.encode({"record": "event", **event}) + b"\n")
-                written += 1
-    print(f"{written:,} events written to {name}", file=sys.stderr)
+            try:
+                async for event in in_causal_order(log, follow=options.follow):
+                    file.write(msgspec.json.encode({"record": "event", **event}) + b"\n")
+                    written += 1
+                    if options.follow:
+                        file.flush()
+            finally:
+                print(f"{written:,} events written to {name}", file=sys.stderr)
     return 0
 
 
-async def in_causal_order(log: Any) -> AsyncIterator[dict[str, Any]]:
-    """The log's events, transaction by transaction."""
+def _header(policy: Policy, assets: Sequence[Asset]) -> dict[str, Any]:
+    """Prices of today say nothing about what was decided before; nor do rules, but what was decided
+    before the first rule was told can be explained by nothing else.
+    """
+    return {
+        "record": "header",
+        "history": 1,
+        "policy": msgspec.to_builtins(policy),
+        "assets": [{"symbol": asset.symbol, "scale": asset.scale} for asset in assets],
+        "rules": {asset.symbol: msgspec.to_builtins(asset.rule) for asset in assets},
+    }
+
+
+async def in_causal_order(log: Any, *, follow: bool = False) -> AsyncIterator[dict[str, Any]]:
+    """The log's events, transaction by transaction, each with the number of its own as `commit`."""
     from crypto_exchange.entrypoints.cli.causality import CausalOrder
 
-    order, last, page = CausalOrder(), None, ()
-    rest: list[Any] = []
-    while last is None or len(page) == PAGE:
-        page = await log.read(last, limit=PAGE)
-        if not page:
-            break
-        last = page[-1]
-        rest.extend(page)
-        *whole, (_, newest) = [(xid, list(each)) for xid, each in groupby(rest, lambda e: e.xid)]
-        for _, commit in whole:  # the newest transaction may go on with the next page
-            for event in order.take([msgspec.to_builtins(each.event) for each in commit]):
-                yield event
-        rest = newest
-    for event in order.take([msgspec.to_builtins(each.event) for each in rest]):
-        yield event
+    order = CausalOrder()
+    async for commit in _commits(log, follow=follow):
+        told = [{**msgspec.to_builtins(each.event), "commit": each.xid} for each in commit]
+        for event in order.take(told):
+            yield event
     for event in order.rest():
         yield event
+
+
+async def _commits(log: Any, *, follow: bool) -> AsyncIterator[list[Any]]:
+    """Transactions as lists of events; to `follow` is to wait for more at the end."""
+    last: Any = None
+    rest: list[Any] = []
+    while True:
+        page = await log.read(last, limit=PAGE)
+        last = page[-1] if page else last
+        commits = [list(each) for _, each in groupby([*rest, *page], lambda e: e.xid)]
+        # Of a full page the newest transaction may go on with the next one.
+        rest = commits.pop() if len(page) == PAGE else []
+        for commit in commits:
+            yield commit
+        if len(page) < PAGE:
+            if not follow:
+                return
+            await asyncio.sleep(_LOOK_S)
 
 
 def _feed(

@@ -31,6 +31,9 @@ def add_histories(commands: Commands) -> None:
         "crypto-exchange export-history history.jsonl",
     )
     export.add_argument("file", metavar="FILE", help="where to; - for standard output")
+    export.add_argument(
+        "--follow", action="store_true", help="go on writing what happens, until Ctrl-C"
+    )
     _add_mutants(commands)
 
 

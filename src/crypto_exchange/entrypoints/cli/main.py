@@ -26,6 +26,10 @@ _EXTRAS = {
     "pytest": "testing",
     "typing_extensions": "testing",
     "ccxt": "ccxt",
+    "matplotlib": "backtest",
+    "narwhals": "backtest",
+    "numpy": "backtest",
+    "polars": "backtest",
 }
 
 

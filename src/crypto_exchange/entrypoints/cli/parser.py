@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 
 from crypto_exchange import __version__
+from crypto_exchange.entrypoints.cli.backtest_parsers import add_backtests
 from crypto_exchange.entrypoints.cli.book_parsers import add_books
 from crypto_exchange.entrypoints.cli.history_parsers import add_histories
 from crypto_exchange.entrypoints.cli.house_parsers import add_house, add_tools
+from crypto_exchange.entrypoints.cli.replay_parsers import add_replays
 from crypto_exchange.entrypoints.cli.service_parsers import add_services
 
 
@@ -24,5 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_house(commands)
     add_books(commands)
     add_histories(commands)
+    add_backtests(commands)
+    add_replays(commands)
     add_tools(commands)
     return parser

@@ -1,0 +1,234 @@
+"""Books: the rows that a run needs, and no more: balances, open orders, open batches, inventory.
+
+What `domain.state` does for a whole service, for one process that nobody races with: nothing is compared
+before it is written, what has ended is forgotten, and every balance that moves is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from crypto_exchange.domain.asset import Asset, Inventory
+from crypto_exchange.domain.batch import Batch, BatchState
+from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.ledger import (
+    USD,
+    Account,
+    AccountKind,
+    clearing_account,
+    house_account,
+    user_account,
+)
+from crypto_exchange.domain.order import FINAL_STATES, Order
+from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.views import Book, OpenBatch
+from crypto_exchange.domain.wallet import Wallet
+
+_MAY_BE_NEGATIVE = frozenset(AccountKind) - {
+    AccountKind.USER,
+    AccountKind.SUSPENSE,
+    AccountKind.INVENTORY,
+}
+
+
+class Shelf:
+    """One asset's open orders that are in no batch: `direct` ones, and those that wait, oldest first."""
+
+    def __init__(self, asset: Asset) -> None:
+        self.asset = asset
+        self.inventory = Inventory(asset=asset.symbol)
+        self.stock = house_account(AccountKind.INVENTORY, asset.symbol)
+        self.direct: dict[OrderId, Order] = {}
+        self.waiting: dict[OrderId, Order] = {}
+        self.total = 0
+
+    def put(self, order: Order) -> None:
+        """Let an order wait; one that comes back takes its place by age again."""
+        if order.direct:
+            self.direct = _in_order(self.direct, order)
+        else:
+            self.total += order.total
+            self.waiting = _in_order(self.waiting, order)
+
+    def take(self, order: Order) -> None:
+        """An order leaves."""
+        if order.direct:
+            del self.direct[order.id]
+        else:
+            del self.waiting[order.id]
+            self.total -= order.total
+
+    def oldest_us(self) -> int | None:
+        """When the oldest of all was placed."""
+        firsts = [next(iter(each.values())) for each in (self.direct, self.waiting) if each]
+        return min((order.created_at_us for order in firsts), default=None)
+
+    def book(self, limit: int) -> Book:
+        """What sealing decides on."""
+        return Book(
+            asset=self.asset,
+            inventory=self.inventory,
+            direct=_first(self.direct, limit),
+            waiting=_first(self.waiting, limit),
+        )
+
+
+class Books:
+    """Balances by account, shelves by asset, open batches by key. `checks` counts verified balances."""
+
+    def __init__(self, assets: Iterable[Asset]) -> None:
+        self.balances: dict[Account, int] = {}
+        self.shelves = {asset.symbol: Shelf(asset) for asset in assets}
+        self.batches: dict[BatchKey, Batch] = {}
+        self.purchases: dict[BatchKey, Purchase] = {}
+        self.members: dict[BatchKey, dict[OrderId, Order]] = {}
+        self.checks = 0
+
+    def wallet(self, user_id: UserId) -> Wallet:
+        """A user's dollars; nobody else writes them, so there is no version."""
+        return Wallet(user_id, self.balances.get(user_account(user_id), 0))
+
+    def open_batch(self, key: BatchKey) -> OpenBatch:
+        """A batch that has not ended, with its newest attempt."""
+        batch = self.batches[key]
+        shelf = self.shelves[batch.asset]
+        purchase = self.purchases.get(key)
+        if purchase is not None and purchase.attempt != batch.attempt:
+            purchase = None
+        return OpenBatch(
+            batch=batch,
+            purchase=purchase,
+            members=tuple(self.members[key].values()),
+            asset=shelf.asset,
+            inventory=shelf.inventory,
+        )
+
+    def apply_command(self, change: Change) -> None:
+        """Write what a user's command changed: transfers, and an order that is new. Raises as `apply`."""
+        self._book(change)
+        for order in change.new_orders:
+            self.shelves[order.asset].put(order)
+
+    def apply(self, change: Change) -> None:
+        """Write what the house decided.
+
+        Raises:
+            InvariantViolation: a balance became negative, or a batch ended with something in clearing.
+        """
+        self._book(change)
+        for batch in change.new_batches:
+            self.batches[batch.key] = batch
+            self.members[batch.key] = {}
+        for purchase in change.new_purchases:
+            self.purchases[purchase.batch] = purchase
+        for moved in change.purchases:
+            newest = self.purchases.get(moved.after.batch)
+            if newest is not None and newest.attempt == moved.after.attempt:
+                self.purchases[newest.batch] = moved.after
+        for move in change.orders:
+            self._move(move.before, move.after)
+        for each in change.batches:
+            self._keep_batch(each.after)
+        if change.inventory is not None:
+            self._keep_inventory(change.inventory.after)
+        elif change.fills:  # a late fill: coins come in beside any plan
+            self._keep_inventory(self.shelves[change.fills[0][0].asset].inventory)
+
+    def ledger(self) -> dict[str, int]:
+        """Every account that ever moved, by name, but for closed clearing."""
+        return {account.name: amount for account, amount in self.balances.items()}
+
+    def open_orders(self) -> Iterator[Order]:
+        """All that have not ended."""
+        for shelf in self.shelves.values():
+            yield from shelf.direct.values()
+            yield from shelf.waiting.values()
+        for members in self.members.values():
+            yield from members.values()
+
+    def verify(self) -> None:
+        """All accounts of a currency sum to 0, and suspense is what open orders are debited with.
+
+        Raises:
+            InvariantViolation: they do not.
+        """
+        sums: dict[str, int] = {}
+        suspense = 0
+        for account, amount in self.balances.items():
+            sums[account.currency] = sums.get(account.currency, 0) + amount
+            suspense += amount if account.kind is AccountKind.SUSPENSE else 0
+        self.checks += len(sums) + 1
+        if any(sums.values()):
+            raise InvariantViolation(f"accounts do not sum to 0: {sums}")
+        owed = sum(order.total for order in self.open_orders())
+        if suspense != owed:
+            raise InvariantViolation(f"suspense is {suspense}, open orders are debited with {owed}")
+
+    def _book(self, change: Change) -> None:
+        balances = self.balances
+        for transfer in change.transfers:
+            amount, debit, credit = transfer.amount, transfer.debit, transfer.credit
+            left = balances.get(debit, 0) - amount
+            if left < 0 and debit.kind not in _MAY_BE_NEGATIVE:
+                raise InvariantViolation(f"{debit.name} became negative: {left}")
+            balances[debit] = left
+            balances[credit] = balances.get(credit, 0) + amount
+        self.checks += len(change.transfers)
+
+    def _move(self, before: Order, after: Order) -> None:
+        if before.batch is None:
+            self.shelves[before.asset].take(before)
+        else:
+            del self.members[before.batch][before.id]
+        if after.state in FINAL_STATES:
+            return
+        if after.batch is None:
+            self.shelves[after.asset].put(after)
+        else:
+            self.members[after.batch][after.id] = after
+
+    def _keep_batch(self, batch: Batch) -> None:
+        if batch.state is BatchState.SEALED:
+            self.batches[batch.key] = batch
+            return
+        del self.batches[batch.key], self.members[batch.key]
+        self.purchases.pop(batch.key, None)
+        for currency in (USD, batch.asset):
+            left = self.balances.pop(clearing_account(batch.key, currency), 0)
+            self.checks += 1
+            if left:
+                raise InvariantViolation(
+                    f"clearing of batch {batch.key} ended with {left} {currency}"
+                )
+
+    def _keep_inventory(self, after: Inventory) -> None:
+        shelf = self.shelves[after.asset]
+        quantity = self.balances.get(shelf.stock, 0)
+        if quantity != after.quantity:
+            after = msgspec.structs.replace(after, quantity=quantity)
+        self.checks += 1
+        if min(after.quantity, after.reserved, after.free, after.expected) < 0:
+            raise InvariantViolation(f"an inventory became negative: {after}")
+        shelf.inventory = after
+
+    def see_price(self, symbol: Symbol, price: int, at_us: int) -> None:
+        """From now on this is the price."""
+        shelf = self.shelves[symbol]
+        shelf.asset = msgspec.structs.replace(shelf.asset, price=price, priced_at_us=at_us)
+
+
+def _in_order(orders: dict[OrderId, Order], order: Order) -> dict[OrderId, Order]:
+    """With one more, by id: a newer one goes to the end."""
+    newest = next(reversed(orders), 0)
+    orders[order.id] = order
+    return orders if newest < order.id else dict(sorted(orders.items()))
+
+
+def _first(orders: dict[OrderId, Order], limit: int) -> tuple[Order, ...]:
+    if len(orders) <= limit:
+        return tuple(orders.values())
+    return tuple(order for order, _ in zip(orders.values(), range(limit), strict=False))

@@ -1,0 +1,1 @@
+"""Figures: what a run comes to. Most need numpy."""

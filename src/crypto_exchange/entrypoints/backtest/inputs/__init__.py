@@ -1,0 +1,1 @@
+"""What goes in: prices and orders, read or drawn."""

@@ -1,0 +1,1 @@
+"""Parity: what a live service did, decided again, and scored under another policy."""

@@ -1,0 +1,1 @@
+"""Reports: tables and pictures of runs and sweeps, and the page that holds them."""

@@ -1,0 +1,1 @@
+"""Sweeps: many runs, and which of them nothing beats."""
