@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 README = Path(__file__).parents[2] / "README.md"
-LIBRARY, HARNESS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+LIBRARY, LABORATORY, HARNESS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 
 harness: dict[str, Any] = {"__name__": __name__}
 exec(HARNESS, harness)
@@ -23,6 +23,15 @@ def test_the_library_example_prints_what_it_says() -> None:
 
     assert ran.stdout.splitlines() == promised
     assert len(promised) == 2
+
+
+def test_the_laboratory_example_prints_a_summary_and_a_frontier() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LABORATORY], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.startswith("Orders      placed")
+    assert "efficient" in ran.stdout
 
 
 def test_the_contract_suite_of_the_example_has_tests() -> None:
