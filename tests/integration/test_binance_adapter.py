@@ -709,8 +709,9 @@ async def test_of_a_symbol_that_is_no_longer_listed_nothing_is_known_to_have_com
             await exchange.find_late(intent())
 
 
-async def test_real_dollars_are_not_what_is_booked_as_dollars() -> None:
-    rows = [{"asset": name, "free": free, "locked": "0"} for name, free in BALANCES.items()]
+@pytest.mark.parametrize("listed", [("USD", "USDT", "BTC"), ("BTC", "USDT", "USD")])
+async def test_real_dollars_are_not_what_is_booked_as_dollars(listed: tuple[str, ...]) -> None:
+    rows = [{"asset": name, "free": BALANCES[name], "locked": "0"} for name in listed]
     account = http({"balances": rows, "commissionRates": {"taker": "0.001"}})
 
     script = scripted({"GET account": account})

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from crypto_exchange.adapters.embedded import EmbeddedValkey, free_port
 from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
+from crypto_exchange.adapters.redis.asset_cache import KEY
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.ports import AssetCache
 from crypto_exchange.entrypoints.testing.contracts import (
@@ -92,6 +93,11 @@ class TestAssetCache(_OverValkey, AssetCacheTests):
     @override
     def make_cache(self) -> AssetCache:
         return RedisAssetCache(self.connect(), memory_s=self.memory_s)
+
+    @override
+    async def seconds_left(self, cache: AssetCache) -> float:
+        async with Redis.from_url(self.url) as client:
+            return float(await client.pttl(KEY)) / 1_000
 
 
 class TestAssetCacheWithoutMemory(TestAssetCache):

@@ -1,7 +1,7 @@
 """Facts, in the past tense, as a tagged union: what the event log holds, in commit order.
 
-Amounts are in the units of the rows they tell of. Batch events carry all members, so that one row
-tells one commit.
+Amounts are in the units of the rows they tell of. Batch events carry all members, but for those that
+leave for a reason of their own: the events of one commit tell all of it.
 """
 
 from __future__ import annotations
@@ -198,7 +198,9 @@ class BatchReturned(Event, frozen=True, kw_only=True, tag=True):
 
 
 class BatchRefunded(Event, frozen=True, kw_only=True, tag=True):
-    """All members left with a full refund."""
+    """All members left with a full refund. `orders` are those of one reason; an `OrdersFailed` of the
+    same commit tells of each other reason's.
+    """
 
     batch: BatchKey
     asset: Symbol

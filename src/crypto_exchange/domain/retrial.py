@@ -93,10 +93,7 @@ def _end(opened: OpenBatch, leaving: Leaving, freed: Sequence[Order], at_us: int
         batch = close(opened.batch, BatchTrigger.RETURN)
         told: AnyEvent = BatchReturned(at_us=at_us, batch=batch.key, asset=symbol)
         return _change(opened, batch, leaving, freed, at_us, told)
-    batch = close(opened.batch, BatchTrigger.REFUND)
-    reason = next(reason for reason, orders in leaving.items() if orders)
-    told = batch_refunded(batch, opened.members, reason, at_us)
-    return _change(opened, batch, leaving, freed, at_us, told)
+    return _change(opened, close(opened.batch, BatchTrigger.REFUND), leaving, freed, at_us)
 
 
 def _wait_on(opened: OpenBatch, leaving: Leaving, policy: Policy, at_us: int) -> Change:
@@ -144,7 +141,9 @@ def _change(
     at_us: int,
     *told: AnyEvent,
 ) -> Change:
-    """Move the batch, refund who leaves, and let the freed wait again; each departure is told once."""
+    """Move the batch, refund who leaves, and let the freed wait again; each departure is told once, by
+    its reason: the first one with the refund of the batch, if it has ended so.
+    """
     moves: list[Transition[Order]] = []
     transfers: list[Transfer] = []
     events = list(told)
@@ -152,7 +151,9 @@ def _change(
         failed, refunds = fail_orders(orders, reason, at_us)
         moves.extend(failed)
         transfers.extend(refunds)
-        if orders and batch.state is not BatchState.REFUNDED:
+        if orders and batch.state is BatchState.REFUNDED and not events:
+            events.append(batch_refunded(batch, orders, reason, at_us))
+        elif orders:
             events.append(orders_failed(batch.asset, orders, reason, at_us))
     moves.extend(Transition(order, release(order)) for order in freed)
     return Change(

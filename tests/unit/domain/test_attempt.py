@@ -121,6 +121,22 @@ def test_rejections_by_rules_are_tried_three_times(counted: int, *, again: bool)
         assert after.state is BatchState.REFUNDED
 
 
+def test_attempts_that_never_arrived_do_not_count_against_those_the_rules_reject() -> None:
+    opened = small()
+    third = msgspec.structs.replace(opened.batch, attempt=3)
+
+    change = reject(
+        msgspec.structs.replace(opened, batch=third),
+        rejected(RejectionKind.RULES),
+        policy=POLICY,
+        at_us=NOW_US,
+    )
+
+    after = batch_after(change)
+    assert (after.state, after.counted) == (BatchState.SEALED, 1)
+    assert change.transfers == ()
+
+
 def test_a_final_rejection_refunds_everybody() -> None:
     change = reject(small(), rejected(RejectionKind.FINAL), policy=POLICY, at_us=NOW_US)
 

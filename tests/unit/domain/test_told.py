@@ -36,7 +36,7 @@ from crypto_exchange.domain.events import (
     Withdrawn,
 )
 from crypto_exchange.domain.late_fill import buy_late
-from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.order import Order, Reason
 from crypto_exchange.domain.placement import PlaceOrder, cancel_order, place_order
 from crypto_exchange.domain.policy import Policy, Pricing
 from crypto_exchange.domain.purchase import (
@@ -413,6 +413,20 @@ def test_a_large_order_whose_price_has_moved_is_told_of_as_a_refund_for_that() -
             at_us=NOW_US, batch=KEY, asset="BTC", reason="price_moved", orders=idents(large)
         ),
     )
+
+
+def test_members_that_all_leave_for_two_reasons_are_told_of_by_each() -> None:
+    old = an_order("5", age_us=DAY_US, user_id=7)
+    large = an_order("20", price="40000", direct=True, user_id=8)
+
+    change = retry(given_up(old, large), policy=POLICY, stamp=NOW)
+
+    assert change.events == (
+        BatchRefunded(at_us=NOW_US, batch=KEY, asset="BTC", reason="deadline", orders=idents(old)),
+        OrdersFailed(at_us=NOW_US, asset="BTC", reason="price_moved", orders=idents(large)),
+    )
+    reasons = {m.after.id: m.after.reason for m in change.orders}
+    assert reasons == {old.id: Reason.DEADLINE, large.id: Reason.PRICE_MOVED}
 
 
 def test_members_that_wait_again_are_told_of_as_a_return_of_their_batch() -> None:

@@ -14,10 +14,12 @@ from crypto_exchange.domain.allocation import share
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
 from crypto_exchange.domain.errors import DomainError
 from crypto_exchange.domain.money import CENT, DOLLAR, quantity_worth
+from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.placement import PlaceOrder, place_order
 from crypto_exchange.domain.plan import Terms, minimum_value, smallest_purchase
 from crypto_exchange.domain.policy import Policy, Pricing
 from crypto_exchange.domain.purchase import Fill
+from crypto_exchange.domain.receipt import Receipt, list_faults
 from crypto_exchange.domain.statement import Member, Statement, hashed_id
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.testing import strategies
@@ -26,6 +28,7 @@ from crypto_exchange.entrypoints.testing.model import arithmetic, planning, sett
 from crypto_exchange.entrypoints.testing.model.market import House, Rule
 from crypto_exchange.entrypoints.testing.model.rows import ModelBatch, ModelOrder
 from crypto_exchange.entrypoints.testing.strategies.edges import Edge, near
+from crypto_exchange.entrypoints.testing.strategies.purchases import settled
 from crypto_exchange.entrypoints.testing.suite import KitOptions
 
 EXAMPLES = 200
@@ -195,6 +198,24 @@ class DecisionTests(Suite):
 
         tried(check, kit_options, st.data())
 
+    def test_a_receipt_names_a_member_once_and_by_its_own_place(
+        self, kit_options: KitOptions
+    ) -> None:
+        """Counted from the end, or of a batch that names it twice, it is forged whatever it says."""
+
+        def check(drawn: tuple[list[Order], Statement]) -> None:
+            orders, statement = drawn
+            last = len(orders) - 1
+            twice = msgspec.structs.replace(
+                statement, members=(statement.members[0], *statement.members)
+            )
+
+            assert list(list_faults(_receipt(orders[last], statement, last))) == []
+            assert list(list_faults(_receipt(orders[last], statement, -1)))
+            assert list(list_faults(_receipt(orders[0], twice, 0)))
+
+        tried(check, kit_options, settled())
+
 
 _WANTED = st.tuples(st.integers(1, 4), st.integers(1, 999).map(lambda cents: cents * CENT))
 _TRADABLE = strategies.asset(tradable=True)
@@ -226,6 +247,19 @@ def tried(check: Callable[..., None], options: KitOptions, *drawn: st.SearchStra
         suppress_health_check=list(HealthCheck),
     )
     draw_from(options.seed)(wanted(given(*drawn)(check)))()
+
+
+def _receipt(order: Order, statement: Statement, index: int) -> Receipt:
+    """What the rules give the member at an index, whoever it is."""
+    part, total = share(statement)[index], statement.members[index].total
+    return Receipt(
+        order_id=order.id,
+        index=index,
+        filled=part.filled,
+        charged=part.charged,
+        refunded=total - part.charged,
+        statement=statement,
+    )
 
 
 def _model_order(number: int, quantity: int, total: int, *, direct: bool) -> ModelOrder:

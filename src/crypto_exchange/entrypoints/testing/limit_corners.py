@@ -44,6 +44,12 @@ def _late(person: int, cents: int) -> list[AnyStep]:
 
 LIMIT_CORNERS = (
     corner(
+        "a small order that is due with a large one whose price has moved",
+        Setup(max_wait=600),
+        *(buy(1, BTC, 450), Pass(seconds=595), buy(0, BTC, 2_000), _OLD_RULES, Work()),
+        *(Price(asset=BTC, ppm=1_050_000), after(6)),
+    ),
+    corner(
         "more than the exchange sells at once, but for what the house has",
         Setup(),
         *(_late(0, 2_000), _at_most(3_000), crowd(4, ETH, 990), Work()),

@@ -60,6 +60,12 @@ def _heard_late(answer: Answer) -> Corner:
 SILENCE_CORNERS = (
     *(_heard_late(answer) for answer in _ANSWERS),
     corner(
+        "proven absent twice, and only then rejected by the rules",
+        Setup(),
+        *(Answer(kind="lost_before"), Answer(kind="lost_before"), _OLD_RULES),
+        *(buy(0, BTC, 2_000), Work(), after(36, 2, 36, 4, 5, 9)),
+    ),
+    corner(
         "asked when absence is proven, heard when an operator has it",
         Setup(quarantine=3_600),
         *(Answer(kind="lost_before"), buy(0, BTC, 2_000), Work(), Pass(seconds=36)),

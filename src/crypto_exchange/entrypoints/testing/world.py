@@ -191,6 +191,10 @@ class World:
             self.note(record)
             self._claim_reloaded_rules(record)
             self._claim_patience(record)
+        dates = {event.at_us for event in change.events}
+        for transfer in change.transfers:
+            name = f"I10 {transfer.kind.value} is dated at the commit's time"
+            self.claim(name, True, transfer.at_us in dates)
         self.cache_is_old |= bool(change.assets)
         self.touched |= {m.after.id for m in change.orders} | {o.id for o in change.new_orders}
         self.orders.extend(change.new_orders)

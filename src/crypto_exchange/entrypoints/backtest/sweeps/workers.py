@@ -80,7 +80,7 @@ def _outcome(run_id: str, future: Future[Outcome]) -> Outcome:
 
 def _end(workers: set[BaseProcess]) -> None:
     for worker in workers:
-        worker.terminate()
+        worker.kill()  # it has nothing to save, and whoever handles SIGTERM may wait for a lock
 
 
 @contextmanager

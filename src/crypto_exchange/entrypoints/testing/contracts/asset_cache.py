@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 
 import msgspec
@@ -9,7 +10,13 @@ import msgspec
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.ports import AssetCache
-from crypto_exchange.entrypoints.testing.contracts.checks import Suite, given
+from crypto_exchange.entrypoints.testing.contracts.checks import (
+    Suite,
+    given,
+    optional,
+    requires,
+    since,
+)
 from crypto_exchange.entrypoints.testing.contracts.scene import PRICE, RULE
 
 BTC = Asset(symbol="BTC", rule=RULE, price=PRICE, priced_at_us=100, version=3)
@@ -21,6 +28,11 @@ class AssetCacheTests(Suite):
 
     def make_cache(self) -> AssetCache | Awaitable[AssetCache]:
         """Give a cache that holds nothing."""
+        raise NotImplementedError
+
+    @optional
+    def seconds_left(self, cache: AssetCache) -> float | Awaitable[float]:
+        """Say, to the millisecond, in how many seconds what a cache keeps ends if nothing is put."""
         raise NotImplementedError
 
     async def test_an_empty_cache_is_a_miss(self) -> None:
@@ -108,6 +120,20 @@ class AssetCacheTests(Suite):
         await cache.put([halted, BTC])
 
         assert await cache.list_all() == (halted, later)
+
+    @requires("seconds_left")
+    @since("2")
+    async def test_what_is_ignored_does_not_prolong_what_is_kept(self) -> None:
+        """Else a cache that is newer than a restored database would be in its way for ever."""
+        cache = await given(self.make_cache())
+        older = msgspec.structs.replace(BTC, priced_at_us=99)
+        await cache.put([BTC])
+        await asyncio.sleep(0.1)
+        before = await given(self.seconds_left(cache))
+
+        await cache.put([older])
+
+        assert 0 < await given(self.seconds_left(cache)) <= before
 
     async def test_a_newly_listed_asset_is_added(self) -> None:
         cache = await given(self.make_cache())

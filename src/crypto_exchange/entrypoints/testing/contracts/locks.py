@@ -9,15 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from crypto_exchange.domain.aggregation import seal_book
 from crypto_exchange.domain.batch import revise
 from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.errors import Conflict
 from crypto_exchange.domain.money import CENT
+from crypto_exchange.domain.order import OrderState
+from crypto_exchange.domain.placement import cancel_order
 from crypto_exchange.domain.purchase import lose
 from crypto_exchange.domain.settlement import settle
-from crypto_exchange.entrypoints.testing.contracts.checks import requires
+from crypto_exchange.entrypoints.testing.contracts.checks import requires, since
 from crypto_exchange.entrypoints.testing.contracts.commits import one_dollar, sealed
-from crypto_exchange.entrypoints.testing.contracts.scene import StoreSuite, fill
+from crypto_exchange.entrypoints.testing.contracts.scene import Scene, StoreSuite, fill
 
 
 class LockTests(StoreSuite, port="unit_of_work"):
@@ -52,6 +55,24 @@ class LockTests(StoreSuite, port="unit_of_work"):
 
         with pytest.raises(Conflict):
             await task
+
+    @requires("row_locks", "concurrency", "held_back")
+    @since("2")
+    async def test_a_locked_book_leaves_out_what_is_cancelled_while_it_is_loaded(self) -> None:
+        scene = await self.scene()
+        user_id = await scene.register(dollars=30)
+        kept = [await scene.place(user_id, 700) for _ in range(2)]
+        left = await scene.place(user_id, 700)
+        wallet = await scene.wallet(user_id)
+        cancelled = cancel_order(left, wallet=wallet, at_us=scene.tick())
+
+        async with self.held_back(scene.store, cancelled):
+            task = await _started(_seal_locked(scene))
+        await task
+
+        assert {(await scene.order(order)).state for order in kept} == {OrderState.PENDING}
+        assert (await scene.order(left)).state is OrderState.CANCELLED
+        assert (await scene.wallet(user_id)).balance == 1_600 * CENT
 
     @requires("row_locks", "concurrency")
     async def test_a_locked_batch_cannot_conflict(self) -> None:
@@ -108,6 +129,15 @@ class LockTests(StoreSuite, port="unit_of_work"):
         await asyncio.gather(*(locked_deposit() for _ in range(6)))
 
         assert (await scene.wallet(user_id)).balance == 600 * CENT
+
+
+async def _seal_locked(scene: Scene) -> None:
+    keys = iter(scene.store.ids.new_key, None)
+    async with scene.store.begin(lock=True) as work:
+        book = await work.get_book("BTC", limit=500)
+        change = seal_book(book, keys=keys, policy=scene.policy, stamp=scene.stamp())
+        assert change is not None
+        await work.commit(change)
 
 
 def _moved(field: str, row: Any) -> Change:

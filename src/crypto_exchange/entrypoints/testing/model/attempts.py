@@ -105,23 +105,31 @@ def batch_returned(books: Books, event: Fields) -> Findings:
 
 
 def batch_refunded(books: Books, event: Fields) -> Findings:
-    """All members leave with a full refund."""
+    """All members leave with a full refund; the rest of the commit tells of those with another reason."""
     batch, wrong = _between_attempts(books, event)
     yield from wrong
     orders, faults = books.find_orders(event, event["orders"])
     yield from faults
     if batch is None:
         return
-    if {o.id for o in orders} != set(batch.members):
-        was = sorted(o.id for o in orders)
-        yield checks.OUTCOME, f"expected all of {sorted(batch.members)} refunded, was {was}"
-    members = [o for o in orders if o.id in batch.members]
+    members, named = list(batch.members.values()), {o.id for o in orders}
     if event["reason"] == "exchange_rejected":
         yield from _rejection_faults(books, batch)
-    elif books.house is not None:
+        expected = members
+    else:
         yield from _departure_faults(books.house, event, members)
+        expected = _alike(books.house, event, members, named)
+    if named != {o.id for o in expected}:
+        should = sorted(o.id for o in expected)
+        yield checks.OUTCOME, f"expected all of {should} refunded, was {sorted(named)}"
+    others = [o for o in members if o not in expected]
+    if others:
+        books.commit = Commit(batch.asset, event["at_us"], 0, [], retried=True)
+        reason = "deadline" if event["reason"] == "price_moved" else "price_moved"
+        books.owe("OrdersFailed", reason=reason, orders=idents(others))
     for order in members:
-        books.end(order, "failed", _reason(books, event, order))
+        if order.id in named:
+            books.end(order, "failed", event["reason"])
     batch.state = "refunded"
 
 
@@ -191,8 +199,10 @@ def _owe_departures(books: Books, members: list[ModelOrder], at_us: int) -> None
             books.owe("OrdersFailed", reason=reason, orders=idents(orders))
 
 
-def _departure_faults(house: House, event: Fields, members: list[ModelOrder]) -> Findings:
+def _departure_faults(house: House | None, event: Fields, members: list[ModelOrder]) -> Findings:
     """Small orders leave only at their deadline; the batch is named after it if anybody is overdue."""
+    if house is None:
+        return
     late = [o for o in members if must_leave(o, house, event["at_us"])]
     for order in members:
         if order not in late and not order.direct:
@@ -203,12 +213,14 @@ def _departure_faults(house: House, event: Fields, members: list[ModelOrder]) ->
         yield checks.REASON, f"expected the reason {expected}, was {event['reason']}"
 
 
-def _reason(books: Books, event: Fields, order: ModelOrder) -> str:
-    """Whoever is not overdue left because of the price, whatever the batch's reason says."""
-    house, reason = books.house, str(event["reason"])
-    if house is None or reason == "exchange_rejected":
-        return reason
-    return "deadline" if must_leave(order, house, event["at_us"]) else "price_moved"
+def _alike(
+    house: House | None, event: Fields, members: list[ModelOrder], named: set[int]
+) -> list[ModelOrder]:
+    """Members that leave for the reason that is told; without a policy, those that are named."""
+    if house is None:
+        return [o for o in members if o.id in named]
+    late = [o for o in members if must_leave(o, house, event["at_us"])]
+    return late or members
 
 
 def _rejection_faults(books: Books, batch: ModelBatch) -> Findings:
