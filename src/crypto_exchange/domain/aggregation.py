@@ -7,6 +7,7 @@ the asset's inventory row. Nothing here knows how the purchase ends.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -31,6 +32,8 @@ from crypto_exchange.domain.plan import Plan, Terms, minimum_value
 from crypto_exchange.domain.policy import OnDeadline, Policy, Pricing
 from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.views import Book, Waiting
+
+_PLACED = attrgetter("created_at_us")
 
 
 def is_due(waiting: Waiting, policy: Policy, at_us: int) -> bool:
@@ -111,8 +114,10 @@ class _Sealing:
     def seal_waiting(self, terms: Terms) -> None:
         """Seal the small orders if together they are large enough, or one of them is overdue."""
         waiting = self._waiting(terms.pricing)
+        if not waiting:
+            return
         passing = terms.passing_guard(waiting)
-        overdue = any(order.is_overdue(self.policy, self.stamp.at_us) for order in waiting)
+        overdue = min(waiting, key=_PLACED).is_overdue(self.policy, self.stamp.at_us)
         chosen = self._choose(passing, terms, overdue=overdue)
         if chosen is None:
             return
@@ -166,9 +171,10 @@ class _Sealing:
         """
         quantity, total = 0, 0
         members: list[Order] = []
+        limited = terms.asset.rule.max_quantity > 0
         for order in passing:
             wider = quantity + order.quantity, total + order.total
-            if terms.exceeds_maximum(*wider, self.inventory):
+            if limited and terms.exceeds_maximum(*wider, self.inventory):
                 if members:
                     break
                 continue  # too large by itself, by rules that came later: it holds up nobody
@@ -213,7 +219,8 @@ class _Sealing:
         self.batches.append(batch)
         self.purchases.extend(() if purchase is None else (purchase,))
         self.inventory = reserve(self.inventory, plan)
-        self.orders.update({o.id: Transition(o, seal(o, batch.key)) for o in members})
+        key = batch.key
+        self.orders.update({o.id: Transition(o, seal(o, key)) for o in members})
         self.events.append(intended(batch, plan, terms, members, self.stamp))
 
     def _fail(self, orders: Sequence[Order], reason: Reason) -> None:

@@ -16,7 +16,7 @@ from crypto_exchange.domain.policy import Pricing
 from crypto_exchange.domain.statement import Member, Statement
 
 
-class Share(msgspec.Struct, frozen=True):
+class Share(msgspec.Struct, frozen=True, gc=False):
     """One member's part: coins in units, dollars in 10⁻⁸. `whole`: the order is done, not cut short."""
 
     filled: int
@@ -30,13 +30,14 @@ def share(statement: Statement) -> list[Share]:
     Raises:
         InvariantViolation: fees are more than what was bought.
     """
-    if statement.available < 0:
+    available = statement.available
+    if available < 0:
         raise InvariantViolation(
-            f"batch {statement.batch} has {statement.available} units: its fee is more than its fill"
+            f"batch {statement.batch} has {available} units: its fee is more than its fill"
         )
     if statement.pricing is Pricing.AVERAGE:
-        return _share_average(statement)
-    return _share_quoted(statement)
+        return _share_average(statement, available)
+    return _share_quoted(statement.members, available)
 
 
 def allocate(amount: int, weights: Sequence[int], tie_keys: Sequence[str]) -> list[int]:
@@ -57,12 +58,13 @@ def allocate(amount: int, weights: Sequence[int], tie_keys: Sequence[str]) -> li
     return parts
 
 
-def _share_quoted(statement: Statement) -> list[Share]:
+def _share_quoted(members: Sequence[Member], left: int) -> list[Share]:
     """Everyone in full if the coins suffice: exactly what was quoted. Otherwise by largest remainder
     over the quantities, orders that were taken along before the large one; charges are rounded up to
     the cent.
     """
-    members, left = statement.members, statement.available
+    if sum([m.quantity for m in members]) <= left:
+        return [Share(m.quantity, m.total, True) for m in members]
     parts: dict[str, int] = {}
     for group in ([m for m in members if not m.direct], [m for m in members if m.direct]):
         needed = sum(m.quantity for m in group)
@@ -80,14 +82,14 @@ def _quoted_share(member: Member, part: int) -> Share:
     return Share(part, charged, whole=part == member.quantity)
 
 
-def _share_average(statement: Statement) -> list[Share]:
+def _share_average(statement: Statement, available: int) -> list[Share]:
     """The cost, in whole cents and at most the totals, and the coins, both by largest remainder over
     the totals. Who gets no coin pays nothing.
     """
     totals = [m.total // CENT for m in statement.members]
     cents = min(sum(totals), ceil_div(statement.cost, CENT))
     ties = _ties(statement.members)
-    coins = allocate(statement.available, totals, ties)
+    coins = allocate(available, totals, ties)
     charges = allocate(cents, totals, ties)
     whole = statement.filled >= statement.bought
     return [

@@ -7,7 +7,7 @@ import msgspec
 from crypto_exchange.domain.errors import AssetHalted, PriceStale
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.kind import Kind
-from crypto_exchange.domain.money import BPS, DEFAULT_ASSET_SCALE
+from crypto_exchange.domain.money import BPS, DEFAULT_ASSET_SCALE, ceil_div
 from crypto_exchange.domain.policy import CLOCK_LEEWAY_US, Policy
 
 
@@ -80,7 +80,7 @@ def require_active(asset: Asset) -> None:
     Raises:
         AssetHalted: the operator or the exchange stopped it.
     """
-    if asset.status is not AssetStatus.ACTIVE:
+    if asset.halted or not asset.trading:
         raise AssetHalted(asset.symbol)
 
 
@@ -100,14 +100,15 @@ def fresh_price(asset: Asset, policy: Policy, at_us: int) -> int:
 
 def find_buyable_price(asset: Asset, policy: Policy, at_us: int) -> int | None:
     """The fresh price of an active asset, or None: then nothing of it is sealed or sent."""
-    if asset.status is not AssetStatus.ACTIVE:
-        return None
     try:
+        require_active(asset)
         return fresh_price(asset, policy, at_us)
-    except PriceStale:
+    except (AssetHalted, PriceStale):
         return None
 
 
-def passes_guard(quoted_price: int, price: int, policy: Policy) -> bool:
-    """Price guard: `fresh ≤ quoted × (1 + tolerance)`, both without the spread."""
-    return price * BPS <= quoted_price * (BPS + policy.price_tolerance_bps)
+def lowest_quote(price: int, policy: Policy) -> int:
+    """Price guard: the lowest price quoted (10⁻¹² dollars) that may still be bought at a fresh one, by
+    `fresh ≤ quoted × (1 + tolerance)`, both without the spread.
+    """
+    return ceil_div(price * BPS, BPS + policy.price_tolerance_bps)

@@ -82,7 +82,9 @@ def close(batch: Batch, trigger: BatchTrigger) -> Batch:
     state = BATCH_TRANSITIONS.get((batch.state, trigger))
     if state is None:
         raise InvariantViolation(f"a batch cannot {trigger.value} while {batch.state.value}")
-    return revise(batch, state=state, live=False, used=0, surplus=0)
+    return msgspec.structs.replace(
+        batch, state=state, live=False, used=0, surplus=0, version=batch.version + 1
+    )
 
 
 def revise(batch: Batch, **changes: object) -> Batch:

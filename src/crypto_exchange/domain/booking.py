@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from crypto_exchange.domain.ids import Symbol
@@ -18,6 +16,8 @@ from crypto_exchange.domain.ledger import (
 )
 from crypto_exchange.domain.purchase import Fill
 
+_VENUE = AccountKind.VENUE
+
 
 class Buyer(msgspec.Struct, frozen=True):
     """The accounts that a purchase is booked on: where the coins go, and the dollars come from."""
@@ -27,16 +27,16 @@ class Buyer(msgspec.Struct, frozen=True):
     dollars: Account
 
 
-def book_fill(fill: Fill, buyer: Buyer, at_us: int) -> Iterator[Transfer]:
+def book_fill(fill: Fill, buyer: Buyer, at_us: int) -> tuple[Transfer, ...]:
     """Coins come in, dollars and the fee go out; a fee in a third coin is the house's own."""
     fee_from = {
         buyer.asset: buyer.coins,
         USD: buyer.dollars,
-    }.get(fill.fee_currency, house_account(AccountKind.FEES, fill.fee_currency))
-    venue = {
-        currency: house_account(AccountKind.VENUE, currency)
-        for currency in (buyer.asset, USD, fill.fee_currency)
-    }
-    yield from transfer(TransferKind.FILL, venue[buyer.asset], buyer.coins, fill.quantity, at_us)
-    yield from transfer(TransferKind.COST, buyer.dollars, venue[USD], fill.cost, at_us)
-    yield from transfer(TransferKind.FEE, fee_from, venue[fill.fee_currency], fill.fee, at_us)
+    }.get(fill.fee_currency) or house_account(AccountKind.FEES, fill.fee_currency)
+    coins = house_account(_VENUE, buyer.asset)
+    dollars, fees = house_account(_VENUE), house_account(_VENUE, fill.fee_currency)
+    return (
+        *transfer(TransferKind.FILL, coins, buyer.coins, fill.quantity, at_us),
+        *transfer(TransferKind.COST, buyer.dollars, dollars, fill.cost, at_us),
+        *transfer(TransferKind.FEE, fee_from, fees, fill.fee, at_us),
+    )

@@ -25,6 +25,8 @@ from crypto_exchange.domain.ledger import (
 from crypto_exchange.domain.money import require_dollars
 from crypto_exchange.domain.wallet import Wallet, require_funds
 
+_DEPOSIT, _OUTSIDE = TransferKind.DEPOSIT, house_account(AccountKind.EXTERNAL)
+
 
 class Deposit(msgspec.Struct, frozen=True, kw_only=True):
     """Put `amount` (10⁻⁸ dollars, whole cents) into a wallet."""
@@ -51,8 +53,8 @@ def deposit(command: Deposit, *, wallet: Wallet, at_us: int) -> Change:
     """
     require_dollars("amount", command.amount)
     transfer = Transfer(
-        kind=TransferKind.DEPOSIT,
-        debit=house_account(AccountKind.EXTERNAL),
+        kind=_DEPOSIT,
+        debit=_OUTSIDE,
         credit=user_account(command.user_id),
         amount=command.amount,
         at_us=at_us,
@@ -78,7 +80,7 @@ def withdraw(command: Withdraw, *, wallet: Wallet, at_us: int) -> Change:
     transfer = Transfer(
         kind=TransferKind.WITHDRAWAL,
         debit=user_account(command.user_id),
-        credit=house_account(AccountKind.EXTERNAL),
+        credit=_OUTSIDE,
         amount=command.amount,
         at_us=at_us,
     )

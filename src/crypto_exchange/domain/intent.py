@@ -121,7 +121,7 @@ def intended(
 
 def idents(orders: Sequence[Order]) -> tuple[tuple[int, int], ...]:
     """(user id, order id) of each."""
-    return tuple((order.user_id, order.id) for order in orders)
+    return tuple([(order.user_id, order.id) for order in orders])
 
 
 def fail_orders(

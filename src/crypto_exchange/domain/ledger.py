@@ -8,7 +8,7 @@ hold minus the balance that is kept there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -88,6 +88,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return HOUSE
 
 
+_REFUND = TransferKind.REFUND
 _KNOWN = 65_536
 """How many accounts are kept at hand: one that is met again is found by its identity."""
 
@@ -118,7 +119,7 @@ def house_account(kind: AccountKind, currency: str = USD) -> Account:
 def refund(user_id: UserId, order_id: OrderId, amount: int, *, at_us: int) -> Transfer:
     """Give suspended dollars of an order back to its owner's wallet."""
     return Transfer(
-        kind=TransferKind.REFUND,
+        kind=_REFUND,
         debit=suspense_account(user_id),
         credit=user_account(user_id),
         amount=amount,
@@ -134,12 +135,14 @@ def transfer(
     amount: int,
     at_us: int,
     order_id: OrderId | None = None,
-) -> Iterator[Transfer]:
+) -> tuple[Transfer, ...]:
     """One transfer, or none of an amount of 0."""
-    if amount:
-        yield Transfer(
-            kind=kind, debit=debit, credit=credit, amount=amount, at_us=at_us, order_id=order_id
-        )
+    if not amount:
+        return ()
+    moved = Transfer(
+        kind=kind, debit=debit, credit=credit, amount=amount, at_us=at_us, order_id=order_id
+    )
+    return (moved,)
 
 
 def balances(transfers: Iterable[Transfer]) -> dict[Account, int]:

@@ -36,6 +36,10 @@ from crypto_exchange.domain.plan import Terms
 from crypto_exchange.domain.policy import Policy, Pricing
 from crypto_exchange.domain.wallet import Wallet, require_funds
 
+# Looked up for every order, so kept at hand.
+_QUOTED, _PENDING, _AGGREGATED = Pricing.QUOTED, OrderState.PENDING, OrderState.AGGREGATED
+_PURCHASE = TransferKind.PURCHASE
+
 LARGEST_QUANTITY = 10**9
 """In whole coins."""
 
@@ -83,7 +87,7 @@ def place_order(
         total=total,
         direct=direct,
         pricing=pricing,
-        state=OrderState.PENDING if direct else OrderState.AGGREGATED,
+        state=_PENDING if direct else _AGGREGATED,
         created_at_us=at_us,
     )
     return Change(
@@ -143,7 +147,7 @@ def _quote(command: PlaceOrder, wanted: int, terms: Terms) -> tuple[int, int]:
     With pricing `average` there is no spread.
     """
     asset, price = terms.asset, terms.price
-    spread_bps = terms.policy.spread_bps if terms.pricing is Pricing.QUOTED else 0
+    spread_bps = terms.policy.spread_bps if terms.pricing is _QUOTED else 0
     if command.spend is None:
         quantity, total = wanted, total_for(wanted, price, asset.scale, spread_bps)
     else:
@@ -166,7 +170,7 @@ def _feasible_alone(quantity: int, total: int, terms: Terms) -> bool:
 
 def _debit(order: Order) -> Transfer:
     return Transfer(
-        kind=TransferKind.PURCHASE,
+        kind=_PURCHASE,
         debit=user_account(order.user_id),
         credit=suspense_account(order.user_id),
         amount=order.total,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from crypto_exchange.domain.asset import Asset, Inventory, passes_guard
+from crypto_exchange.domain.asset import Asset, Inventory, lowest_quote
 from crypto_exchange.domain.money import (
     BPS,
     PPM,
@@ -67,7 +67,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         """The orders that may still be bought at the price; with pricing `average` all of them."""
         if self.pricing is Pricing.AVERAGE:
             return list(orders)
-        return [o for o in orders if passes_guard(o.unit_price, self.price, self.policy)]
+        lowest = lowest_quote(self.price, self.policy)
+        return [order for order in orders if order.unit_price >= lowest]
 
 
 def plan_purchase(

@@ -66,6 +66,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def pricing_of(self, asset: Symbol) -> Pricing:
         """How new orders of an asset are priced."""
+        if not self.asset_pricing:
+            return self.pricing
         return dict(self.asset_pricing).get(asset, self.pricing)
 
     def backoff_us(self, failures: int) -> int:

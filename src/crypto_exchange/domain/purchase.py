@@ -130,7 +130,7 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def quantity(self) -> int:
         """What was bought, in the asset's units, before a fee in coin."""
-        return sum(fill.quantity for fill in self.fills)
+        return sum([fill.quantity for fill in self.fills])
 
 
 class RejectionKind(Kind):
@@ -171,7 +171,7 @@ def fees(fills: Iterable[Fill]) -> tuple[tuple[str, int], ...]:
     sums: dict[str, int] = {}
     for each in fills:
         sums[each.fee_currency] = sums.get(each.fee_currency, 0) + each.fee
-    return tuple(sorted((currency, fee) for currency, fee in sums.items() if fee))
+    return tuple(sorted([(currency, fee) for currency, fee in sums.items() if fee]))
 
 
 def fill(purchase: Purchase, filled: Filled) -> Purchase:

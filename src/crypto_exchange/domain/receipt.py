@@ -66,6 +66,9 @@ def list_faults(receipt: Receipt) -> Iterator[str]:
     if len({each.hashed_id for each in statement.members}) != len(statement.members):
         yield "expected every member once, was one of them named twice"
         return
+    if any(each.quantity <= 0 for each in statement.members):
+        yield "expected a batch that can be shared out: one of its members ordered nothing"
+        return
     try:
         part = share(statement)[index]
     except (InvariantViolation, ArithmeticError, ValueError) as error:

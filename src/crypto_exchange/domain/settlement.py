@@ -29,6 +29,8 @@ from crypto_exchange.domain.statement import Statement, member
 from crypto_exchange.domain.views import OpenBatch
 
 _NOTHING = Filled(fills=())
+_CHARGE, _DELIVERY = TransferKind.CHARGE, TransferKind.DELIVERY
+_INVENTORY = TransferKind.INVENTORY
 
 
 def settle(opened: OpenBatch, filled: Filled | None, *, at_us: int) -> Change:
@@ -40,18 +42,23 @@ def settle(opened: OpenBatch, filled: Filled | None, *, at_us: int) -> Change:
     fills = (filled or _NOTHING).fills
     batch, asset = opened.batch, opened.asset.symbol
     clearing = Buyer(asset, clearing_account(batch.key, asset), clearing_account(batch.key))
+    stock = house_account(AccountKind.INVENTORY, asset)
     statement = _state(opened, fills)
-    shares = list(zip(opened.members, share(statement), strict=True))
+    shares = share(statement)
+    left = statement.available - sum([part.filled for part in shares])
     transfers = [
-        *_from_inventory(opened, at_us),
-        *(t for each in fills for t in book_fill(each, clearing, at_us)),
-        *(t for order, part in shares for t in _to_member(order, part, clearing, at_us)),
-        *_to_house(statement, shares, clearing, at_us),
+        *transfer(_INVENTORY, stock, clearing.coins, batch.used, at_us),
+        *(moved for each in fills for moved in book_fill(each, clearing, at_us)),
+        *_to_members(opened.members, shares, clearing, at_us),
+        *transfer(_INVENTORY, clearing.coins, stock, left, at_us),
+        *_profit(statement, shares, clearing, at_us),
     ]
     return Change(
         orders=tuple(
-            Transition(o, deliver(o, part.filled, part.charged, whole=part.whole))
-            for o, part in shares
+            [
+                Transition(o, deliver(o, part.filled, part.charged, whole=part.whole))
+                for o, part in zip(opened.members, shares, strict=True)
+            ]
         ),
         batches=(Transition(batch, close(batch, BatchTrigger.SETTLE)),),
         purchases=_filled_purchase(opened, filled),
@@ -59,7 +66,7 @@ def settle(opened: OpenBatch, filled: Filled | None, *, at_us: int) -> Change:
         new_statements=(statement,),
         inventory=_inventory(opened),
         transfers=tuple(transfers),
-        events=(_settled(statement, shares, at_us),),
+        events=(_settled(statement, opened.members, shares, at_us),),
     )
 
 
@@ -72,55 +79,48 @@ def _state(opened: OpenBatch, fills: tuple[Fill, ...]) -> Statement:
         pricing=batch.pricing,
         bought=0 if purchase is None else purchase.quantity,
         used=batch.used,
-        members=tuple(member(batch.key, order) for order in opened.members),
+        members=tuple([member(batch.key, order) for order in opened.members]),
         fills=fills,
     )
 
 
-def _from_inventory(opened: OpenBatch, at_us: int) -> Iterator[Transfer]:
-    asset, used = opened.asset.symbol, opened.batch.used
-    inventory = house_account(AccountKind.INVENTORY, asset)
-    clearing = clearing_account(opened.batch.key, asset)
-    yield from transfer(TransferKind.INVENTORY, inventory, clearing, used, at_us)
-
-
-def _to_member(order: Order, part: Share, clearing: Buyer, at_us: int) -> Iterator[Transfer]:
-    user = order.user_id
-    if part.charged:
-        yield Transfer(
-            kind=TransferKind.CHARGE,
-            debit=suspense_account(user),
-            credit=clearing.dollars,
-            amount=part.charged,
-            at_us=at_us,
-            order_id=order.id,
-        )
-    if part.filled:
-        yield Transfer(
-            kind=TransferKind.DELIVERY,
-            debit=clearing.coins,
-            credit=user_account(user, order.asset),
-            amount=part.filled,
-            at_us=at_us,
-            order_id=order.id,
-        )
-    if part.charged < order.total:
-        yield refund(user, order.id, order.total - part.charged, at_us=at_us)
-
-
-def _to_house(
-    statement: Statement, shares: Sequence[tuple[Order, Share]], clearing: Buyer, at_us: int
+def _to_members(
+    members: Sequence[Order], shares: Sequence[Share], clearing: Buyer, at_us: int
 ) -> Iterator[Transfer]:
-    """What is left in clearing: coins (never less than none) to the inventory, dollars to (or from)
-    profit and loss.
-    """
-    coins = statement.available - sum(part.filled for _, part in shares)
-    inventory = house_account(AccountKind.INVENTORY, statement.asset)
-    yield from transfer(TransferKind.INVENTORY, clearing.coins, inventory, coins, at_us)
-    profit = sum(part.charged for _, part in shares) - statement.cost
-    ends = (clearing.dollars, house_account(AccountKind.PNL))
-    debit, credit = ends if profit > 0 else reversed(ends)
-    yield from transfer(TransferKind.PNL, debit, credit, abs(profit), at_us)
+    dollars, coins, asset = clearing.dollars, clearing.coins, clearing.asset
+    for order, part in zip(members, shares, strict=True):
+        user, charged, filled = order.user_id, part.charged, part.filled
+        if charged:
+            yield Transfer(
+                kind=_CHARGE,
+                debit=suspense_account(user),
+                credit=dollars,
+                amount=charged,
+                at_us=at_us,
+                order_id=order.id,
+            )
+        if filled:
+            yield Transfer(
+                kind=_DELIVERY,
+                debit=coins,
+                credit=user_account(user, asset),
+                amount=filled,
+                at_us=at_us,
+                order_id=order.id,
+            )
+        if charged < order.total:
+            yield refund(user, order.id, order.total - charged, at_us=at_us)
+
+
+def _profit(
+    statement: Statement, shares: Sequence[Share], clearing: Buyer, at_us: int
+) -> tuple[Transfer, ...]:
+    """What is left of the dollars in clearing, to or from profit and loss."""
+    profit = sum([part.charged for part in shares]) - statement.cost
+    house, kind = house_account(AccountKind.PNL), TransferKind.PNL
+    if profit > 0:
+        return transfer(kind, clearing.dollars, house, profit, at_us)
+    return transfer(kind, house, clearing.dollars, -profit, at_us)
 
 
 def _filled_purchase(opened: OpenBatch, filled: Filled | None) -> tuple[Transition[Purchase], ...]:
@@ -150,18 +150,20 @@ def _kept_fills(opened: OpenBatch, fills: Sequence[Fill]) -> tuple[tuple[Purchas
 
 
 def _settled(
-    statement: Statement, shares: Sequence[tuple[Order, Share]], at_us: int
+    statement: Statement, members: Sequence[Order], shares: Sequence[Share], at_us: int
 ) -> BatchSettled:
     return BatchSettled(
         at_us=at_us,
         batch=statement.batch,
         asset=statement.asset,
         bought=statement.filled,
-        cost=sum(each.cost for each in statement.fills),
+        cost=sum([each.cost for each in statement.fills]),
         used=statement.used,
         outcomes=tuple(
-            OrderOutcome(o.user_id, o.id, part.filled, part.charged, o.total - part.charged)
-            for o, part in shares
+            [
+                OrderOutcome(o.user_id, o.id, part.filled, part.charged, o.total - part.charged)
+                for o, part in zip(members, shares, strict=True)
+            ]
         ),
         fees=fees(statement.fills),
     )

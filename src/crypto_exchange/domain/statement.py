@@ -19,7 +19,7 @@ RULE = 1
 """The version of the rules of `allocation.py`; a statement names the one that it was made by."""
 
 
-class Member(msgspec.Struct, frozen=True, array_like=True):
+class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One order of a batch: its hashed id, quantity in units, total in 10⁻⁸ dollars, and whether it is
     the large order that took the others along.
     """
@@ -46,19 +46,19 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def filled(self) -> int:
         """What the exchange sold, before fees."""
-        return sum(fill.quantity for fill in self.fills)
+        return sum([fill.quantity for fill in self.fills])
 
     @property
     def available(self) -> int:
         """Coins to share: from the inventory, and bought less fees in coin."""
-        fees = sum(fill.fee for fill in self.fills if fill.fee_currency == self.asset)
+        fees = sum([fill.fee for fill in self.fills if fill.fee_currency == self.asset])
         return self.used + self.filled - fees
 
     @property
     def cost(self) -> int:
         """What the exchange took in dollars, its fees in dollars included."""
-        fees = sum(fill.fee for fill in self.fills if fill.fee_currency == USD)
-        return sum(fill.cost for fill in self.fills) + fees
+        fees = sum([fill.fee for fill in self.fills if fill.fee_currency == USD])
+        return sum([fill.cost for fill in self.fills]) + fees
 
 
 def member(batch: BatchKey, order: Order) -> Member:

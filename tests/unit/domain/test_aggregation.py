@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from crypto_exchange.domain.aggregation import is_due, needs_more, seal_book
-from crypto_exchange.domain.asset import Asset, Inventory, passes_guard
+from crypto_exchange.domain.asset import Asset, Inventory, lowest_quote
 from crypto_exchange.domain.batch import BatchKind
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.events import OrdersFailed, PurchaseIntended
@@ -147,10 +147,10 @@ def test_an_order_that_the_exchange_no_longer_takes_holds_up_nobody() -> None:
 def test_two_percent_more_than_quoted_pass_the_guard_and_no_more() -> None:
     quoted = a_price("50000")
 
-    assert passes_guard(quoted, a_price("51000"), Policy())
-    assert not passes_guard(quoted, a_price("51000") + 1, Policy())
-    assert passes_guard(quoted, 1, Policy())
-    assert not passes_guard(quoted, quoted + 1, Policy(price_tolerance_bps=0))
+    assert lowest_quote(a_price("51000"), Policy()) == quoted
+    assert lowest_quote(a_price("51000") + 1, Policy()) == quoted + 1
+    assert lowest_quote(1, Policy()) == 1
+    assert lowest_quote(quoted + 1, Policy(price_tolerance_bps=0)) == quoted + 1
 
 
 def test_orders_that_the_price_left_behind_leave_in_the_commit_of_the_intent() -> None:

@@ -89,7 +89,7 @@ PLANTS = {
     "too little bought at the deadline": Plant(
         aggregation._Sealing, "_may_go_below", lambda *_: True, checks.ENOUGH
     ),
-    "no price guard": Plant(plan, "passes_guard", lambda *_: True, checks.GUARD),
+    "no price guard": Plant(plan, "lowest_quote", lambda *_: 0, checks.GUARD),
     "halted all the same": Plant(intent, "find_buyable_price", price_of_any_age, checks.PRICE),
     "stale quotes": Plant(placement, "fresh_price", price_of_any_age, checks.PRICE),
     "ties the other way": Plant(allocation, "allocate", ties_the_other_way, checks.SHARES),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Protocol
 
@@ -37,6 +37,10 @@ class OrderColumns(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"OrderColumns({len(self):,} orders of {', '.join(self.symbols)})"
 
+    def rows(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """(at_us, user, asset, spend, amount) of each order."""
+        return zip(self.at_us, self.users, self.assets, self.spends, self.amounts, strict=True)
+
     def fingerprint(self) -> str:
         """SHA-256 of all orders."""
         digest = sha256(repr((self.symbols, self.names)).encode())
@@ -55,9 +59,8 @@ def require_sound(flow: OrderColumns) -> OrderColumns:
     columns = (flow.users, flow.assets, flow.spends, flow.amounts)
     if any(len(column) != len(flow) for column in columns):
         raise ValueError("orders: expected columns of one length, was not")
-    rows = zip(flow.at_us, *columns, strict=True)
     size, before_us = len(flow.symbols), flow.at_us[0] if flow.at_us else 0
-    for place, (at_us, user, asset, spend, amount) in enumerate(rows, 1):
+    for place, (at_us, user, asset, spend, amount) in enumerate(flow.rows(), 1):
         if at_us < before_us:
             raise ValueError(f"orders: expected times that never fall, fell at order {place}")
         before_us = at_us

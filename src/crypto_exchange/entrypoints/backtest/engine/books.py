@@ -6,19 +6,22 @@ before it is written, what has ended is forgotten, and every balance that moves 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
 from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.batch import Batch, BatchState
-from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.ledger import (
     USD,
     Account,
     AccountKind,
+    Transfer,
     clearing_account,
     house_account,
     user_account,
@@ -34,6 +37,9 @@ _MAY_BE_NEGATIVE = frozenset(AccountKind) - {
     AccountKind.INVENTORY,
 }
 
+_SEALED = BatchState.SEALED
+_PLACED = attrgetter("created_at_us")
+
 
 class Shelf:
     """One asset's open orders that are in no batch: `direct` ones, and those that wait, oldest first."""
@@ -46,13 +52,20 @@ class Shelf:
         self.waiting: dict[OrderId, Order] = {}
         self.total = 0
 
-    def put(self, order: Order) -> None:
-        """Let an order wait; one that comes back takes its place by age again."""
+    def append(self, order: Order) -> None:
+        """Let a new order wait, behind all others."""
         if order.direct:
-            self.direct = _in_order(self.direct, order)
+            self.direct[order.id] = order
         else:
             self.total += order.total
-            self.waiting = _in_order(self.waiting, order)
+            self.waiting[order.id] = order
+
+    def put_back(self, orders: Iterable[Order]) -> None:
+        """Let orders wait again, in their places by age."""
+        for order in orders:
+            self.append(order)
+        self.direct = dict(sorted(self.direct.items()))
+        self.waiting = dict(sorted(self.waiting.items()))
 
     def take(self, order: Order) -> None:
         """An order leaves."""
@@ -64,8 +77,11 @@ class Shelf:
 
     def oldest_us(self) -> int | None:
         """When the oldest of all was placed."""
-        firsts = [next(iter(each.values())) for each in (self.direct, self.waiting) if each]
-        return min((order.created_at_us for order in firsts), default=None)
+        first = next(iter(self.waiting.values()), None)
+        if self.direct:
+            large = next(iter(self.direct.values()))
+            first = large if first is None else min(first, large, key=_PLACED)
+        return None if first is None else first.created_at_us
 
     def book(self, limit: int) -> Book:
         """What sealing decides on."""
@@ -81,7 +97,7 @@ class Books:
     """Balances by account, shelves by asset, open batches by key. `checks` counts verified balances."""
 
     def __init__(self, assets: Iterable[Asset]) -> None:
-        self.balances: dict[Account, int] = {}
+        self.balances: defaultdict[Account, int] = defaultdict(int)
         self.shelves = {asset.symbol: Shelf(asset) for asset in assets}
         self.batches: dict[BatchKey, Batch] = {}
         self.purchases: dict[BatchKey, Purchase] = {}
@@ -109,9 +125,9 @@ class Books:
 
     def apply_command(self, change: Change) -> None:
         """Write what a user's command changed: transfers, and an order that is new. Raises as `apply`."""
-        self._book(change)
+        self.book(change.transfers)
         for order in change.new_orders:
-            self.shelves[order.asset].put(order)
+            self.shelves[order.asset].append(order)
 
     def apply(self, change: Change) -> None:
         """Write what the house decided.
@@ -119,7 +135,7 @@ class Books:
         Raises:
             InvariantViolation: a balance became negative, or a batch ended with something in clearing.
         """
-        self._book(change)
+        self.book(change.transfers)
         for batch in change.new_batches:
             self.batches[batch.key] = batch
             self.members[batch.key] = {}
@@ -129,8 +145,7 @@ class Books:
             newest = self.purchases.get(moved.after.batch)
             if newest is not None and newest.attempt == moved.after.attempt:
                 self.purchases[newest.batch] = moved.after
-        for move in change.orders:
-            self._move(move.before, move.after)
+        self._move(change.orders)
         for each in change.batches:
             self._keep_batch(each.after)
         if change.inventory is not None:
@@ -168,31 +183,36 @@ class Books:
         if suspense != owed:
             raise InvariantViolation(f"suspense is {suspense}, open orders are debited with {owed}")
 
-    def _book(self, change: Change) -> None:
+    def book(self, transfers: Sequence[Transfer]) -> None:
+        """Move amounts. Raises InvariantViolation if a balance became negative."""
         balances = self.balances
-        for transfer in change.transfers:
+        for transfer in transfers:
             amount, debit, credit = transfer.amount, transfer.debit, transfer.credit
-            left = balances.get(debit, 0) - amount
+            left = balances[debit] = balances[debit] - amount
+            balances[credit] += amount
             if left < 0 and debit.kind not in _MAY_BE_NEGATIVE:
                 raise InvariantViolation(f"{debit.name} became negative: {left}")
-            balances[debit] = left
-            balances[credit] = balances.get(credit, 0) + amount
-        self.checks += len(change.transfers)
+        self.checks += len(transfers)
 
-    def _move(self, before: Order, after: Order) -> None:
-        if before.batch is None:
-            self.shelves[before.asset].take(before)
-        else:
-            del self.members[before.batch][before.id]
-        if after.state in FINAL_STATES:
-            return
-        if after.batch is None:
-            self.shelves[after.asset].put(after)
-        else:
-            self.members[after.batch][after.id] = after
+    def _move(self, moves: Iterable[Transition[Order]]) -> None:
+        returned = []
+        for move in moves:
+            before, after = move.before, move.after
+            if before.batch is None:
+                self.shelves[before.asset].take(before)
+            else:
+                del self.members[before.batch][before.id]
+            if after.state in FINAL_STATES:
+                continue
+            if after.batch is None:
+                returned.append(after)
+            else:
+                self.members[after.batch][after.id] = after
+        if returned:
+            self.shelves[returned[0].asset].put_back(returned)
 
     def _keep_batch(self, batch: Batch) -> None:
-        if batch.state is BatchState.SEALED:
+        if batch.state is _SEALED:
             self.batches[batch.key] = batch
             return
         del self.batches[batch.key], self.members[batch.key]
@@ -219,13 +239,6 @@ class Books:
         """From now on this is the price."""
         shelf = self.shelves[symbol]
         shelf.asset = msgspec.structs.replace(shelf.asset, price=price, priced_at_us=at_us)
-
-
-def _in_order(orders: dict[OrderId, Order], order: Order) -> dict[OrderId, Order]:
-    """With one more, by id: a newer one goes to the end."""
-    newest = next(reversed(orders), 0)
-    orders[order.id] = order
-    return orders if newest < order.id else dict(sorted(orders.items()))
 
 
 def _first(orders: dict[OrderId, Order], limit: int) -> tuple[Order, ...]:

@@ -44,6 +44,15 @@ class Desk:
         self._keys = (f"{number:024x}" for number in count(1))
         self._timers: dict[Symbol, int] = {}
         self._asks: dict[Symbol, int] = {}
+        self._patient = policy.on_deadline is OnDeadline.WAIT
+        self._acts = {
+            Fate.FILL: self._fill,
+            Fate.PARTIAL: self._fill_part,
+            Fate.REJECT: self._reject,
+            Fate.TIMEOUT: self._time_out,
+            Fate.LOST: self._lose_request,
+            Fate.LATE_FILL: self._fill_late,
+        }
 
     def see_price(self, symbol: Symbol, price: int, ask: int, at_us: int) -> None:
         """From now on this is the price (10⁻¹² dollars); `ask` is 0 if only the price is known."""
@@ -54,15 +63,14 @@ class Desk:
     def see_order(self, symbol: Symbol, at_us: int, *, direct: bool) -> None:
         """An order was placed."""
         shelf = self._books.shelves[symbol]
-        if direct or shelf.total >= self._policy.threshold or self._waits_on(shelf, at_us):
+        large = direct or shelf.total >= self._policy.threshold
+        if large or (self._patient and self._waits_on(shelf, at_us)):
             self.look(shelf, at_us)
         elif symbol not in self._timers:
             self._set_timer(shelf, at_us)
 
     def _waits_on(self, shelf: Shelf, at_us: int) -> bool:
         """Whether an order is still there that is overdue: then each that comes may be what it lacked."""
-        if self._policy.on_deadline is not OnDeadline.WAIT:
-            return False
         oldest_us = shelf.oldest_us()
         return oldest_us is not None and oldest_us + self._policy.max_wait_us <= at_us
 
@@ -126,15 +134,7 @@ class Desk:
             return
         venue = self._venues[opened.batch.asset]
         fate = venue.fate(int(key, 16), opened.batch.attempt)
-        act = {
-            Fate.FILL: self._fill,
-            Fate.PARTIAL: self._fill_part,
-            Fate.REJECT: self._reject,
-            Fate.TIMEOUT: self._time_out,
-            Fate.LOST: self._lose_request,
-            Fate.LATE_FILL: self._fill_late,
-        }[fate]
-        self._agenda.answer(at_us + venue.latency_us, partial(act, opened.purchase))
+        self._agenda.answer(at_us + venue.latency_us, partial(self._acts[fate], opened.purchase))
 
     def _fill(self, purchase: Purchase, at_us: int) -> None:
         self._settle(purchase, self._trade(purchase, at_us), at_us)

@@ -17,6 +17,7 @@ from crypto_exchange.domain import cashier
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import DomainError, InsufficientFunds
+from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.placement import PlaceOrder, place_order
 from crypto_exchange.domain.policy import FeeIn, Policy
 from crypto_exchange.domain.wallet import Wallet
@@ -78,20 +79,23 @@ class _Engine:
             for symbol in self._symbols
         }
         self._desk = Desk(self._books, venues, self._policy, self._recorder, self._agenda)
+        self._shelves = [(symbol, self._books.shelves[symbol]) for symbol in inputs.flow.symbols]
         self._deposited = 0
 
     def run(self, tick: Tick | None) -> Records:
         """Everything in the order of time, until prices and orders end."""
         agenda, see_price, size = self._agenda, self._desk.see_price, len(self._flow)
-        for row, at_us in enumerate(self._flow.at_us):
+        for row, order in enumerate(self._flow.rows()):
+            at_us = order[0]
             if agenda.next_us <= at_us:
                 agenda.run_until(at_us, see_price)
-            self._place(row, at_us)
+            self._place(row, *order)
             if row % TICK_EVERY == 0:
                 self._books.verify()
                 if tick is not None:
                     tick(row, size)
         agenda.run_until(self._end_us, see_price)
+        self._recorder.leave_open(self._books.open_orders())
         self._books.verify()
         if tick is not None:
             tick(size, size)
@@ -110,20 +114,17 @@ class _Engine:
             ended_us=ended_us,
         )
 
-    def _place(self, row: int, at_us: int) -> None:
-        flow = self._flow
-        spend, symbol = flow.spends[row], flow.symbols[flow.assets[row]]
-        shelf = self._books.shelves[symbol]
+    def _place(
+        self, row: int, at_us: int, user_id: UserId, place: int, spend: int, amount: int
+    ) -> None:
+        symbol, shelf = self._shelves[place]
         command = PlaceOrder(
-            user_id=flow.users[row],
-            asset=symbol,
-            amount=None if spend else flow.amounts[row],
-            spend=spend or None,
+            user_id=user_id, asset=symbol, amount=amount if not spend else None, spend=spend or None
         )
         try:
             change = self._order(command, spend, shelf.asset, row + 1, at_us)
         except DomainError as refusal:
-            self._recorder.refuse(row, refusal.code, self._symbols.index(symbol))
+            self._recorder.refuse(row, refusal.code)
             return
         self._books.apply_command(change)
         order = change.new_orders[0]
@@ -134,9 +135,10 @@ class _Engine:
         self, command: PlaceOrder, spend: int, asset: Asset, order_id: int, at_us: int
     ) -> Change:
         """The order, once its owner has brought in what the wallet lacks."""
-        wallet = self._books.wallet(command.user_id)
-        missing, policy = spend - wallet.balance, self._policy
-        funded = wallet if missing <= 0 else Wallet(wallet.user_id, spend)
+        wallet, policy = self._books.wallet(command.user_id), self._policy
+        missing, funded = spend - wallet.balance, wallet
+        if missing > 0:
+            funded = Wallet(wallet.user_id, spend)
         try:
             change = place_order(
                 command, wallet=funded, asset=asset, policy=policy, order_id=order_id, at_us=at_us
@@ -149,7 +151,8 @@ class _Engine:
             )
         if missing > 0:
             deposit = cashier.Deposit(user_id=wallet.user_id, amount=missing)
-            self._books.apply_command(cashier.deposit(deposit, wallet=wallet, at_us=at_us))
+            brought_in = cashier.deposit(deposit, wallet=wallet, at_us=at_us)
+            self._books.book(brought_in.transfers)
             self._deposited += missing
         return change
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
+from operator import mul
+
 from crypto_exchange.domain.batch import Batch, BatchKind, BatchState
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.events import PurchaseIntended
@@ -35,37 +39,44 @@ class Recorder:
         self.late = LateRows()
         self._flow = flow
         self._places = {symbol: place for place, symbol in enumerate(scales)}
+        own = [self._places[symbol] for symbol in flow.symbols]
+        self.orders.at_us, self.orders.user = flow.at_us, flow.users
+        self.orders.asset = array("h", map(own.__getitem__, flow.assets))
         self._quote_units = {
             s: pow10(scale + PRICE_SCALE - USD_SCALE) for s, scale in scales.items()
         }
         self._rows: dict[BatchKey, int] = {}
         self._reasons: dict[str, int] = {"": 0}
 
-    def refuse(self, row: int, code: str, place: int) -> None:
+    def refuse(self, row: int, code: str) -> None:
         """An order that was not taken."""
         rows, flow = self.orders, self._flow
-        rows.at_us[row] = rows.ended_us[row] = flow.at_us[row]
-        rows.user[row], rows.asset[row] = flow.users[row], place
-        rows.total[row] = flow.spends[row]
+        rows.ended_us[row], rows.total[row] = flow.at_us[row], flow.spends[row]
         rows.state[row], rows.reason[row] = _REFUSED, self._reason(code)
 
     def place(self, order: Order) -> None:
         """An order that was taken."""
         rows, row = self.orders, order.id - 1
-        rows.at_us[row] = order.created_at_us
-        rows.user[row], rows.asset[row] = order.user_id, self._places[order.asset]
         rows.quantity[row], rows.unit_price[row] = order.quantity, order.unit_price
         rows.total[row], rows.direct[row] = order.total, order.direct
-        rows.state[row] = _STATES[order.state]
 
     def seal(self, change: Change, policy: Policy) -> None:
         """Intents, and the orders that left with them."""
         for batch in change.new_batches:
             self._open(batch)
-        for event in change.events:
-            if type(event) is PurchaseIntended:
-                self._intend(event, policy)
-        self._finish_orders(change)
+        intents = [event for event in change.events if type(event) is PurchaseIntended]
+        for event in intents:
+            self._intend(event, policy)
+        if len(intents) < len(change.events):
+            self._end_orders(change)
+
+    def leave_open(self, orders: Iterable[Order]) -> None:
+        """Orders that had not ended when the run did."""
+        rows = self.orders
+        for order in orders:
+            rows.state[order.id - 1] = _STATES[order.state]
+            if order.batch is not None:
+                rows.batch[order.id - 1] = self._rows[order.batch]
 
     def end(self, change: Change, trade: Trade | None, at_us: int) -> None:
         """What became of an attempt, and of its members."""
@@ -76,10 +87,11 @@ class Recorder:
             self._trade(row, batch.asset, trade)
         if batch.state is not BatchState.SEALED:
             rows.ended_us[row] = at_us
+        rows.delivered[row] += sum([move.after.filled for move in change.orders])
+        rows.charged[row] += sum([move.after.charged for move in change.orders])
+        self._end_orders(change)
+        if batch.state is not BatchState.SEALED:
             del self._rows[batch.key]
-        rows.delivered[row] += sum(move.after.filled for move in change.orders)
-        rows.charged[row] += sum(move.after.charged for move in change.orders)
-        self._finish_orders(change)
 
     def find_late(self, purchase: Purchase, trade: Trade, at_us: int) -> None:
         """A fill that nobody waited for any more."""
@@ -102,19 +114,16 @@ class Recorder:
 
     def _intend(self, event: PurchaseIntended, policy: Policy) -> None:
         orders, rows, row = self.orders, self.batches, self._rows[event.batch]
-        quantity = total = quoted = 0
-        for _, order_id in event.orders:
-            place = order_id - 1
-            orders.batch[place] = row
-            orders.state[place] = _STATES[OrderState.PENDING]
-            quantity += orders.quantity[place]
-            total += orders.total[place]
-            quoted += orders.quantity[place] * orders.unit_price[place]
+        places = [order_id - 1 for _, order_id in event.orders]
+        quantities = [orders.quantity[place] for place in places]
+        total = sum([orders.total[place] for place in places])
+        prices = [orders.unit_price[place] for place in places]
+        quoted = sum(map(mul, quantities, prices))
         rows.attempts[row], rows.members[row] = event.attempt, len(event.orders)
         rows.seal_price[row] = event.price
         rows.sent_us[row] = event.at_us if event.quantity else 0
         rows.used[row] = event.used
-        rows.quantity[row], rows.total[row] = quantity, total
+        rows.quantity[row], rows.total[row] = sum(quantities), total
         rows.quoted[row] = quoted // self._quote_units[event.asset]
         if event.attempt == 1 and rows.cause[row] != _DIRECT and total < policy.threshold:
             rows.cause[row] = _DEADLINE
@@ -128,19 +137,23 @@ class Recorder:
         rows.coin_fee[row] = _fee(trade, {asset})
         rows.spread[row], rows.impact[row] = trade.spread, trade.impact
 
-    def _finish_orders(self, change: Change) -> None:
-        rows = self.orders
+    def _end_orders(self, change: Change) -> None:
+        """What the orders got that ended in a change."""
+        if not change.orders:
+            return
+        rows, at_us = self.orders, change.events[0].at_us
         for move in change.orders:
             order = move.after
-            row = order.id - 1
-            rows.state[row] = _STATES[order.state]
-            if order.state in FINAL_STATES:
-                rows.filled[row], rows.charged[row] = order.filled, order.charged
-                rows.ended_us[row] = change.events[0].at_us
-                if order.reason is not None:
-                    rows.reason[row] = self._reason(order.reason.value)
-            elif order.batch is None:
-                rows.batch[row] = -1
+            if order.state not in FINAL_STATES:
+                continue
+            place = order.id - 1
+            rows.state[place], rows.ended_us[place] = _STATES[order.state], at_us
+            if order.batch is not None:
+                rows.batch[place] = self._rows[order.batch]
+            if order.filled:
+                rows.filled[place], rows.charged[place] = order.filled, order.charged
+            elif order.reason is not None:
+                rows.reason[place] = self._reason(order.reason.value)
 
     def _reason(self, code: str) -> int:
         place = self._reasons.setdefault(code, len(self._reasons))

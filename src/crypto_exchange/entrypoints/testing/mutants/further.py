@@ -26,7 +26,7 @@ FURTHER = (
         name="M36",
         title="average pricing quotes with the spread",
         module=f"{_DOMAIN}.placement",
-        before="spread_bps = terms.policy.spread_bps if terms.pricing is Pricing.QUOTED else 0",
+        before="spread_bps = terms.policy.spread_bps if terms.pricing is _QUOTED else 0",
         after="spread_bps = terms.policy.spread_bps",
     ),
     Mutant(
@@ -40,8 +40,8 @@ FURTHER = (
         name="M38",
         title="average pricing leaves the exchange's fees out of the cost",
         module=f"{_DOMAIN}.statement",
-        before="return sum(fill.cost for fill in self.fills) + fees",
-        after="return sum(fill.cost for fill in self.fills) + 0 * fees",
+        before="return sum([fill.cost for fill in self.fills]) + fees",
+        after="return sum([fill.cost for fill in self.fills]) + 0 * fees",
     ),
     Mutant(
         name="M39",
@@ -152,8 +152,8 @@ FURTHER = (
         name="M54",
         title="a price that is exactly at the tolerance does not pass the guard",
         module=f"{_DOMAIN}.asset",
-        before="return price * BPS <= quoted_price * (BPS + policy.price_tolerance_bps)",
-        after="return price * BPS < quoted_price * (BPS + policy.price_tolerance_bps)",
+        before="return ceil_div(price * BPS, BPS + policy.price_tolerance_bps)",
+        after="return ceil_div(price * BPS, BPS + policy.price_tolerance_bps) + 1",
     ),
     Mutant(
         name="M55",
@@ -208,8 +208,8 @@ FURTHER = (
         name="M62",
         title="members pay the fee that the exchange took in a third coin",
         module=f"{_DOMAIN}.booking",
-        before="}.get(fill.fee_currency, house_account(AccountKind.FEES, fill.fee_currency))",
-        after="}.get(fill.fee_currency, buyer.dollars)",
+        before="}.get(fill.fee_currency) or house_account(AccountKind.FEES, fill.fee_currency)",
+        after="}.get(fill.fee_currency) or buyer.dollars",
     ),
     Mutant(
         name="M63",

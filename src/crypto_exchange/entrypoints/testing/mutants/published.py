@@ -149,15 +149,15 @@ PUBLISHED = (
         name="M17",
         title="an order filled in part gets nothing back",
         module=f"{_DOMAIN}.settlement",
-        before="if part.charged < order.total:",
-        after="if not part.charged:",
+        before="if charged < order.total:",
+        after="if not charged:",
         origin="M17 unspent cents not refunded",
     ),
     Mutant(
         name="M18",
         title="an order filled in part gets all of its total back",
         module=f"{_DOMAIN}.settlement",
-        before="order.total - part.charged, at_us=at_us)",
+        before="order.total - charged, at_us=at_us)",
         after="order.total, at_us=at_us)",
         origin="M18 refund after settled",
     ),
@@ -224,9 +224,9 @@ PUBLISHED = (
         name="M26",
         title="a fee in coin is taken of all that was asked for, also of what was not filled",
         module=f"{_DOMAIN}.statement",
-        before="fees = sum(fill.fee for fill in self.fills if fill.fee_currency == self.asset)",
+        before="fees = sum([fill.fee for fill in self.fills if fill.fee_currency == self.asset])",
         after=(
-            "fees = sum(fill.fee for fill in self.fills if fill.fee_currency == self.asset)"
+            "fees = sum([fill.fee for fill in self.fills if fill.fee_currency == self.asset])"
             " * self.bought // max(self.filled, 1)"
         ),
         origin="M26 fee on full instead of filled notional",

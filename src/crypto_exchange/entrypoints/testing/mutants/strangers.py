@@ -26,8 +26,8 @@ STRANGERS = (
         name="M70",
         title="an overdue order calls for the others only if it passes the price guard itself",
         module=f"{_DOMAIN}.aggregation",
-        before="overdue = any(order.is_overdue(self.policy, self.stamp.at_us) for order in waiting)",
-        after="overdue = any(order.is_overdue(self.policy, self.stamp.at_us) for order in passing)",
+        before="overdue = min(waiting, key=_PLACED).is_overdue(self.policy, self.stamp.at_us)",
+        after="overdue = any(o.is_overdue(self.policy, self.stamp.at_us) for o in passing)",
     ),
     Mutant(
         name="M71",
