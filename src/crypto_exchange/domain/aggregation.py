@@ -34,6 +34,7 @@ from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.views import Book, Waiting
 
 _PLACED = attrgetter("created_at_us")
+_PRICINGS = tuple(Pricing)
 
 
 def is_due(waiting: Waiting, policy: Policy, at_us: int) -> bool:
@@ -55,7 +56,7 @@ def seal_book(
     if price is not None:
         terms = {
             pricing: Terms(pricing=pricing, asset=book.asset, price=price, policy=policy)
-            for pricing in Pricing
+            for pricing in _PRICINGS
         }
         for order in sealing.direct:
             sealing.seal_direct(order, terms[order.pricing])

@@ -171,6 +171,8 @@ def test_books_that_do_not_balance_are_a_check_that_failed(
             ["backtest", "{file}", "--report", "no/run.html"],
             "expected a file in a folder that there",
         ),
+        (["backtest", "{file}", "--orders-out", "{csv}"], "orders.csv: Is a directory"),
+        (["backtest", "{cheap}"], "cheap: expected quantities and sums of less than 2⁶³ units"),
         (["sweep", "{file}", "--out", "no/table.csv"], "expected a file in a folder that there is"),
         (["sweep", "{file}", "--resume", "{file}"], "run.toml, line 1: expected a finished cell"),
         (["sweep", "{file}", "--resume", "{folder}"], "expected a file to keep cells in, was "),
@@ -186,19 +188,25 @@ def test_a_mistake_is_told_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = Path(file).read_text()
-    places = {"file": file, "folder": tmp_path}
+    (tmp_path / "orders.csv").mkdir()
+    places = {"file": file, "folder": tmp_path, "csv": tmp_path / "orders.csv"}
     for name, changed in (
         ("without", text.partition("[sweep]")[0]),
         ("wrong", text.replace("max_wait", "treshold")),
+        ("cheap", f"{text}[market]\nscale = 18\n".replace("1h", '1h"\nprice = "0.01')),
     ):
         places[name] = tmp_path / name
         (tmp_path / name).write_text(changed)
 
+    before = sorted(tmp_path.iterdir())
+
     assert run([each.format(**places) for each in arguments]) == 2
 
-    told = capsys.readouterr().err
-    assert said in told
-    assert len(told.splitlines()) == 1
+    told = capsys.readouterr()
+    assert said in told.err
+    assert len(told.err.splitlines()) == 1
+    assert told.out == ""
+    assert sorted(tmp_path.iterdir()) == before
     assert Path(file).read_text() == text
 
 
@@ -207,6 +215,7 @@ def test_a_mistake_is_told_in_a_sentence(
     [
         (["--jobs", "0"], "expected a whole number of at least 1, was '0'"),
         (["--out", "table.xlsx"], "expected a file .csv or .parquet, was 'table.xlsx'"),
+        (["--report", "run.toml"], "expected a file .html, was 'run.toml'"),
         (["--fresh", "--resume", "kept"], "not allowed with argument --fresh"),
         (["--engine", "slow"], "invalid choice: 'slow'"),
     ],

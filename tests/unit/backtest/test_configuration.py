@@ -144,6 +144,14 @@ def test_paths_are_meant_from_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert inputs.flow.names == ("ann",)
 
 
+def test_a_file_as_other_editors_write_it_is_read(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeff" + LEAST.replace(PRICES, f"{PRICES}start = 2026-03-01\n"))
+
+    inputs = load(file).backtest.inputs
+
+    assert inputs.prices["BTC"] == prices.synthetic("BTC", interval="1h", start="2026-03-01")
+
+
 def test_seed_and_engine_can_be_given_from_outside(tmp_path: Path) -> None:
     file = written(tmp_path, LEAST + "[run]\nseed = 3\n")
 
@@ -168,6 +176,10 @@ def test_seed_and_engine_can_be_given_from_outside(tmp_path: Path) -> None:
         ('[policy]\nthreshold = "x"\n', "policy.threshold: "),
         ('[policy]\nthreshold = "1.001"\n', "policy.threshold: expected whole cents above 0"),
         ("[policy]\nthreshold = true\n", "policy.threshold: expected an exact number such as"),
+        (
+            "[policy]\nmax_wait = 06:00:00\n",
+            'policy.max_wait: expected a time such as "6h", was 06:',
+        ),
         ("[policy]\nmax_wait = 6\n", 'policy.max_wait: expected a time such as "6h", was 6'),
         (
             '[policy]\ntake_along = "no"\n',
@@ -226,6 +238,10 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, added: str, said:
         (
             f'{PRICES}[[orders]]\nkind = "dca"\namount = "1.00"\n[[orders]]\nkind = "dca"\n',
             "orders[1].amount: expected to be given, was not there",
+        ),
+        (
+            f'{PRICES}[orders]\nkind = "dca"\namount = 1.0\n',
+            'orders.amount: expected an exact number such as "10.00" or a table, was the float 1.0',
         ),
         (
             f'{PRICES}[orders]\nkind = "dca"\namount = {{ low = 1.0, high = "2" }}\n',

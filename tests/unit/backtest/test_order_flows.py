@@ -191,6 +191,8 @@ def rows(columns: OrderColumns) -> list[tuple[int, int, str, int]]:
             lambda: orders.RoundUps("BTC", purchase=orders.fixed(3)),
             "purchase: expected amounts that",
         ),
+        (lambda: poisson(seed="7"), "seed: expected a whole number, was '7'"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: poisson(users=2**31), "users: expected at most 2147483647, was 2147483648"),
         (lambda: orders.uniform("3", "2"), r"high: expected at least low \(3\), was 2"),
         (
             lambda: orders.lognormal("0", "2"),
@@ -216,3 +218,7 @@ def test_floats_are_no_amounts_and_numbers_no_flows() -> None:
         orders.Poisson("BTC", per_hour=1, amount=0.1)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="unsupported operand"):
         poisson() + 1  # type: ignore[operator]  # wrong on purpose
+    with pytest.raises(TypeError, match="combine: expected order flows, was int"):
+        orders.combine(poisson(), 1)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(TypeError, match=r"purchase: expected what orders\.lognormal.*was '5\.00'"):
+        orders.RoundUps("BTC", purchase="5.00")  # type: ignore[arg-type]  # wrong on purpose

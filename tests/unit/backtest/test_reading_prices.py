@@ -205,16 +205,41 @@ def test_rows_that_are_too_long_or_missing_are_named(tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text("date,price\n2026-01-01,1\n2026-01-02,1,2\n")
     (tmp_path / "none.csv").write_text("date,price\n")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "semicolons.csv").write_text("date;price\n2026-01-01;1\n")
     (tmp_path / "bad.csv").write_text("date,price\n2026-01-01,0\n2026-01-02,\n")
 
     for name, message in {
         "long": "long.csv: row 2: expected 2 columns, was 3",
         "none": "none.csv: expected prices, found none: no rows",
-        "empty": "empty.csv: expected a header",
+        "empty": "empty.csv: expected a header.* separated by commas, was empty",
+        "semicolons": "semicolons.csv: expected a header.* separated by commas, was date;price",
         "bad": "expected prices, found none: 1 row without .*; 1 row that can't be used, .* row 1",
     }.items():
         with pytest.raises(ValueError, match=message):
             prices.read(tmp_path / f"{name}.csv", "BTC", repair="report")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("latin.csv", b"date,price\n2026-01-01,1\xb2\n", "CSV in UTF-8, was"),
+        ("quote.csv", b'date,price\n2026-01-01,"' + bytes(200_000), "CSV in UTF-8, was"),
+        ("plain.csv.gz", b"date,price\n", "CSV in UTF-8, compressed with gzip, was"),
+        (
+            "half.csv.gz",
+            gzip.compress(b"date,price\n" * 99, mtime=0)[:20],
+            "CSV in UTF-8, compressed with",
+        ),
+        ("text.parquet", b"date,price\n", "a Parquet file, was none"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_name_says_is_told(
+    tmp_path: Path, name: str, content: bytes, kind: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(ValueError, match=f"^{name}: expected {kind}"):
+        prices.read(tmp_path / name, "BTC", repair="report")
 
 
 def test_sources_that_are_none_are_refused(tmp_path: Path) -> None:

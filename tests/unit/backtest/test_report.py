@@ -158,6 +158,7 @@ def test_the_same_inputs_make_the_same_bytes_whatever_is_set_elsewhere(
     assert first == second
 
 
+@pytest.mark.no_cover  # ten times the orders, which the other tests of reports measure
 def test_its_size_does_not_follow_the_number_of_orders(result: Result, tmp_path: Path) -> None:
     larger = make(per_hour=40).run()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -22,6 +23,7 @@ from crypto_exchange.entrypoints.backtest.reports.pictures import (
     paint,
     set_scene,
 )
+from crypto_exchange.entrypoints.backtest.rows import LateRows
 from tests.unit.backtest.made_run import MadeRun
 
 
@@ -63,6 +65,14 @@ def test_waits_of_each_cause_go_up_to_all_of_its_orders(scene: Scene, result: Re
         assert (y[0], y[-1]) == (0, 100)
         assert x[-1] == waits.max_s
         assert all(np.diff(x) >= 0)
+
+
+def test_costs_with_late_fills_say_what_dust_they_leave(scene: Scene) -> None:
+    [costs] = [each for each in list_pictures() if each.name == "costs"]
+    without = msgspec.structs.replace(scene.records, late=LateRows())
+
+    assert "coins of late fills" in costs.tell(scene)
+    assert "coins of late fills" not in costs.tell(msgspec.structs.replace(scene, records=without))
 
 
 def test_bands_of_drift_lie_within_each_other(scene: Scene) -> None:

@@ -104,6 +104,14 @@ def test_assumptions_follow_the_policy(policy: AggregationPolicy, said: str) -> 
     assert any(said in each for each in told)
 
 
+def test_assumptions_of_a_sweep_name_what_it_varies() -> None:
+    inputs = two_in_a_batch(AggregationPolicy()).inputs
+
+    assert list_assumptions(inputs, ["max_wait", "fee"])[0].startswith(
+        "Sweep: each cell has its own max wait, fee;"
+    )
+
+
 def test_assets_with_other_markets_are_told_apart() -> None:
     inputs = MadeRun(series("BTC", {0: 1}), series("ETH", {0: 1}), series("LTC", {0: 1})).inputs
     markets = {**inputs.markets, "ETH": Market(latency="9s")}

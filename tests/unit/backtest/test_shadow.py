@@ -156,6 +156,16 @@ def test_a_history_that_has_only_begun_has_nothing_to_compare(
     assert capsys.readouterr().out == "no orders yet\n"
 
 
+@pytest.mark.parametrize("every", ["-3", "1.5", "soon"])
+def test_seconds_between_comparisons_are_a_whole_number(
+    every: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(["shadow", "candidate.toml", "history.jsonl", "--every", every])
+
+    assert f"expected a whole number of seconds, was {every!r}" in capsys.readouterr().err
+
+
 def test_the_command_follows_a_file_until_it_is_interrupted(tmp_path: Path) -> None:
     file = Path(a_history(tmp_path))
     whole = file.read_bytes()

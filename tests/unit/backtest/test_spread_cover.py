@@ -189,6 +189,8 @@ def test_with_pricing_average_there_is_no_spread() -> None:
     [
         ({"confidence": 95}, "confidence: expected at least 0.5 and less than 1.*was 95"),
         ({"confidence": 0.4}, "confidence: expected at least 0.5"),
+        ({"confidence": "0.95"}, "confidence: expected at least 0.5 .*, was '0.95'"),
+        ({"horizon": ["day"]}, "horizon: expected day or run, was .'day'"),
         ({"horizon": "week"}, "horizon: expected day or run, was 'week'"),
         ({"resamples": 0}, "resamples: expected at least 1, was 0"),
     ],

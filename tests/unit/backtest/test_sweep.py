@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -94,9 +95,11 @@ def test_a_grid_that_makes_no_sense_is_refused_before_anything_is_run(
         backtest.sweep(**grid)
 
 
-def test_jobs_are_counted_from_one(backtest: Backtest) -> None:
-    with pytest.raises(ValueError, match="n_jobs: expected at least 1, was 0"):
-        backtest.sweep(0)
+@pytest.mark.parametrize("jobs", [0, 1.5, "2", ["10.00"]])
+def test_jobs_are_counted_from_one(backtest: Backtest, jobs: int) -> None:
+    said = f"n_jobs: expected a whole number of at least 1, was {jobs!r}"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        backtest.sweep(jobs)
 
 
 def test_progress_is_told_cell_by_cell(backtest: Backtest) -> None:

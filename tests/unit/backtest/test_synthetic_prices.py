@@ -104,10 +104,13 @@ def test_prices_never_leave_what_can_be_counted() -> None:
     [
         ({"kind": "up"}, "kind: expected one of gbm, jump, flat, gap, was 'up'"),
         ({"days": 0}, "days: expected a whole number of at least 1, was 0"),
-        ({"interval": "2d"}, "interval: expected more than 0 and at most all, was 2d"),
+        ({"interval": "2d"}, "interval: expected more than 0 and at most 1d, was 2d"),
         ({"price": "0"}, "price: expected above 0 and up to 9200000, was 0"),
-        ({"start": "someday"}, "expected a time, was 'someday'"),
+        ({"start": "someday"}, "start: expected a time, was 'someday'"),
+        ({"seed": "7"}, "seed: expected a whole number, was '7'"),
+        ({"daily_volume": 10**11}, "daily_volume: expected at most 92233720368.54775807, was"),
         ({"spread_bps": "-1"}, "spread_bps: expected plain digits"),
+        ({"spread_bps": 20_000}, "spread_bps: expected less than 20000 basis points, was"),
     ],
 )
 def test_what_cannot_be_walked_is_refused(arguments: dict[str, object], message: str) -> None:

@@ -13,6 +13,7 @@ from crypto_exchange.entrypoints.backtest.flow import OrderColumns
 from crypto_exchange.entrypoints.backtest.inputs import prices
 from crypto_exchange.entrypoints.backtest.market import Market
 from crypto_exchange.entrypoints.backtest.policy import AggregationPolicy
+from crypto_exchange.entrypoints.backtest.reports.table_columns import Seconds
 from crypto_exchange.entrypoints.backtest.reports.tables import Table, table
 from crypto_exchange.entrypoints.backtest.result import Inputs, Records
 from crypto_exchange.entrypoints.backtest.rows import (
@@ -43,6 +44,12 @@ UNITS = {
     "refunded_usd": "USD",
     "wait_s": "s",
 }
+
+
+def test_seconds_of_a_frame_are_the_floats_nearest_to_microseconds() -> None:
+    waited = Seconds("wait_s", array("q", [1_858_897_766, -1, 0]))
+
+    assert waited.series().to_list() == [1858.897766, None, 0.0]
 
 
 def order_rows() -> OrderRows:

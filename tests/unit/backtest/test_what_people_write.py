@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 import msgspec
+import polars
 import pytest
 
 from crypto_exchange.domain.policy import FeeIn, OnDeadline, Pricing
@@ -23,6 +26,7 @@ from crypto_exchange.entrypoints.backtest.amounts import (
     units,
 )
 from crypto_exchange.entrypoints.backtest.backtest import Backtest
+from crypto_exchange.entrypoints.backtest.inputs.prices import synthetic
 from crypto_exchange.entrypoints.backtest.market import (
     Failures,
     FeeSchedule,
@@ -124,6 +128,8 @@ def test_a_policy_says_what_the_settings_say() -> None:
         ("on_deadline", "never", "on_deadline: expected one of refund, top_up, wait, was 'never'"),
         ("pricing", "best", "pricing: expected one of quoted, average, was 'best'"),
         ("spread_bps", -1, "spread_bps: expected a whole number of at least 0, was -1"),
+        ("spread_bps", 10_001, "spread_bps: expected at most 10000 basis points, was 10001"),
+        ("price_tolerance_bps", 10_001, "price_tolerance_bps: expected at most 10000 basis poi"),
         ("max_attempts", True, "max_attempts: expected a whole number"),
         ("price_max_age", "soon", "price_max_age: expected a time"),
     ],
@@ -215,6 +221,12 @@ def test_columns_that_are_no_orders_are_refused() -> None:
         (partial(made, FeeSchedule, rate_bps=10_000), ValueError, "less than 10000 basis points"),
         (partial(made, FeeSchedule, tiers=(5,)), TypeError, "tiers: expected pairs"),
         (
+            partial(made, FeeSchedule, minimum="10000000.01"),
+            ValueError,
+            "minimum: expected at most 10000000.00, was 10000000.01",
+        ),
+        (partial(made, FeeSchedule, tiers=5), TypeError, "tiers: expected pairs.*was 5"),
+        (
             partial(made, FeeSchedule, tiers=((9, 5), (9, 5))),
             ValueError,
             "sums above 0 that rise, was 9",
@@ -235,8 +247,20 @@ def test_columns_that_are_no_orders_are_refused() -> None:
             "daily_volume: expected more than 0",
         ),
         (partial(made, Market, scale=19), ValueError, "scale: expected 0 to 18 digits, was 19"),
-        (partial(made, Market, scale="8"), TypeError, "scale: expected <class 'int'>, was '8'"),
-        (partial(made, Market, fee=5), TypeError, "fee: expected .*FeeSchedule.*, was 5"),
+        (partial(made, Market, scale="8"), ValueError, "scale: expected a whole number, was '8'"),
+        (partial(made, Market, fee=5), TypeError, "fee: expected FeeSchedule, was 5"),
+        (partial(made, Market, fee_in=["coin"]), ValueError, "fee_in: expected quote, coin or oth"),
+        (partial(made, Market, spread_bps=20_000), ValueError, "less than 20000 basis points, was"),
+        (
+            partial(made, Market, lot_step=10**11),
+            ValueError,
+            "lot_step: expected at most 92233720368.54775807, was 100000000000",
+        ),
+        (
+            partial(made, AggregationPolicy, threshold=10**11),
+            ValueError,
+            "threshold: expected at most 92233720368.54775807, was 100000000000",
+        ),
         (partial(made, Market, latency="2h"), ValueError, "latency: expected at most 1h, was 2h"),
         (
             partial(made, Market, max_quantity="0.000001"),
@@ -263,16 +287,26 @@ def test_numbers_that_make_no_sense_are_refused_where_they_are_written(
 
 
 def test_an_asset_has_a_name_that_the_ledger_can_tell_apart() -> None:
-    for name in ("USD", "FEE", "a:b", "", "B,TC", "btc"):
+    for name in ("USD", "FEE", "a:b", "", "B,TC", "btc", 5):
         with pytest.raises(ValueError, match=f"expected an asset of 1 to 16 letters.*was {name!r}"):
-            Backtest(steady(5, asset=name), order_columns((1, 1, 500), assets=(name,)))
+            made(Backtest, msgspec.structs.replace(steady(5), asset=name), order_columns())
 
 
 def test_what_is_no_part_at_all_is_refused() -> None:
     prices, flow = steady(5), order_columns((1, 1, 500))
+    frame = polars.DataFrame({"usd": [5]})
 
     cases: tuple[tuple[Callable[[], object], str], ...] = (
         (partial(made, Backtest, prices, None), "orders: expected what orders.Poisson"),
+        (
+            partial(made, Backtest, prices, frame),
+            "orders: expected what orders.Poisson, orders.read … give, was DataFrame$",
+        ),
+        (
+            partial(made, Backtest, prices, SimpleNamespace(columns=lambda _prices: [])),
+            r"orders: expected what orders.Poisson.*, was \[\]$",
+        ),
+        (partial(made, Backtest, frame, flow), "prices: expected .* gives, was DataFrame$"),
         (
             partial(made, Backtest, prices, flow, policy=5),
             "policy: expected an AggregationPolicy, was 5",
@@ -288,6 +322,24 @@ def test_what_is_no_part_at_all_is_refused() -> None:
     impact = Market(impact=SquareRoot())
     with pytest.raises(ValueError, match="expected a daily_volume, as the prices of BTC have no"):
         Backtest(prices, flow, market=impact)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": "7"}, {"seed": 7.5}, {"seed": None}, {"engine": [1]}])
+def test_a_seed_and_an_engine_are_what_they_are_expected_to_be(wrong: dict[str, object]) -> None:
+    [(name, value)] = wrong.items()
+    with pytest.raises(ValueError, match=f"^{name}: expected .*, was {re.escape(repr(value))}$"):
+        made(Backtest, steady(5), order_columns((1, 1, 500)), **wrong)
+
+
+@pytest.mark.parametrize("start", ["1969-12-30", "9999-12-31"])
+def test_times_without_a_date_in_the_backtest_are_refused(start: str) -> None:
+    prices = synthetic("BTC", start=start, days=3, interval="1h")
+    early = msgspec.structs.replace(order_columns((1, 1, 500)), at_us=array("q", [0]))
+
+    with pytest.raises(ValueError, match=r"^prices of BTC: expected times from 1970 to 9999, was "):
+        Backtest(prices, order_columns())
+    with pytest.raises(ValueError, match=r"^orders: expected times from 1970 to 9999, was 0 µs"):
+        Backtest(steady(5), early)
 
 
 def test_numbers_that_columns_cannot_hold_are_told_to_people() -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
 
-from crypto_exchange.domain.money import USD_SCALE, parse_units
+from crypto_exchange.domain.money import USD_SCALE, format_units, parse_units
 
 Amount: TypeAlias = str | int | Decimal
 """An exact number: "10.00", 10, Decimal("10.00")."""
@@ -27,6 +27,9 @@ _UNITS_US = {
     "d": 86_400_000_000,
 }
 _DURATION = re.compile(r"([0-9]+)(us|ms|s|m|h|d)", re.ASCII)
+_LARGEST = 2**63 - 1
+LAST_US = 253_402_300_799_999_999
+"""The end of the year 9999."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,9 +52,41 @@ def units(name: str, amount: Amount, scale: int) -> int:
         raise ValueError(f"{name}: {error}") from None
 
 
+def sized(name: str, amount: Amount, scale: int) -> int:
+    """As `units`, but of less than 2⁶³ units, which is what a column can hold; ValueError for more."""
+    count = units(name, amount, scale)
+    if count > _LARGEST:
+        most = format_units(_LARGEST, scale)
+        raise ValueError(f"{name}: expected at most {most}, was {amount!s:.40}")
+    return count
+
+
 def dollars(name: str, amount: Amount) -> int:
-    """Dollars as a count of 10⁻⁸. Raises as `units`."""
-    return units(name, amount, USD_SCALE)
+    """Dollars as a count of 10⁻⁸. Raises as `sized`."""
+    return sized(name, amount, USD_SCALE)
+
+
+def spread(name: str, bps: Amount) -> int:
+    """The whole distance between bid and ask in hundredths of a basis point. Raises as `units`;
+    ValueError from 20,000 basis points on, where the bid would be 0.
+    """
+    count = units(name, bps, 2)
+    if count >= 2_000_000:
+        raise ValueError(f"{name}: expected less than 20000 basis points, was {bps}")
+    return count
+
+
+def whole(name: str, number: int, least: int | None = None) -> int:
+    """The number. Raises ValueError if it is no whole one, or below the least."""
+    given: object = number
+    if (
+        not isinstance(given, int)
+        or isinstance(given, bool)
+        or (least is not None and given < least)
+    ):
+        bound = "" if least is None else f" of at least {least}"
+        raise ValueError(f"{name}: expected a whole number{bound}, was {given!r}")
+    return number
 
 
 def ratio(name: str, amount: Amount) -> Fraction:

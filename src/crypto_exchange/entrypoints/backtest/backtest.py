@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.entrypoints.backtest.amounts import whole
 from crypto_exchange.entrypoints.backtest.engine.engine import run_domain
 from crypto_exchange.entrypoints.backtest.engine.lookahead import Orders
 from crypto_exchange.entrypoints.backtest.flow import OrderColumns, OrderFlow
@@ -49,14 +50,14 @@ class Backtest:
         """Raises ValueError or TypeError if the parts do not fit together."""
         series = require_prices(prices)
         self._orders: Orders = partial(require_orders, orders)
-        if engine not in {"domain", "fast"}:
+        if engine not in ("domain", "fast"):
             raise ValueError(f'engine: expected "domain" or "fast", was {engine!r}')
         self.inputs = Inputs(
             prices=series,
             flow=self._orders(series),
             policy=require_policy(policy),
             markets=require_markets(market, series),
-            seed=seed,
+            seed=whole("seed", seed),
             engine=engine,
         )
 
@@ -80,6 +81,7 @@ class Backtest:
 
         Raises:
             InvariantViolation: money or coins appeared or vanished: a bug, never a matter of inputs.
+            ValueError: an amount became larger than 64 bits, or the fast engine cannot run these inputs.
         """
         with ticking(progress, "orders") as tick:
             return Result(self.inputs, _run(self.inputs, tick))

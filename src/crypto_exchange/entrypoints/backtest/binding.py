@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import UnionType
 from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -20,6 +20,7 @@ _NAMES: dict[object, str] = {
     bool: "true or false",
     Decimal: 'an exact number such as "10.00"',
     timedelta: 'a time such as "6h"',
+    date: "a date",
     datetime: "a date and time",
     float: "a number",
     int: "a whole number",
@@ -124,11 +125,12 @@ def _described(kinds: tuple[object, ...]) -> str:
     ]
     if choices:
         return f"one of {', '.join(choices)}"
+    named = [next((name for kind, name in _NAMES.items() if kind in kinds), "")]
     if any(isinstance(kind, type) and issubclass(kind, msgspec.Struct) for kind in kinds):
-        return "a table"
+        named.append("a table")
     if any(get_origin(kind) in {tuple, list, Sequence} for kind in kinds):
-        return "a list"
-    return next((name for kind, name in _NAMES.items() if kind in kinds), "something else")
+        named.append("a list")
+    return " or ".join(filter(None, named)) or "something else"
 
 
 def _told(value: object) -> str:
@@ -141,5 +143,7 @@ def _told(value: object) -> str:
             return "a table"
         case list():
             return "a list"
+        case date() | time():
+            return str(value)
         case _:
             return repr(value)

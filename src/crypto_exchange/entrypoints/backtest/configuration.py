@@ -92,7 +92,7 @@ def load_candidate(
 def _parsed(path: str | os.PathLike[str], read: Callable[[str, Table], Read]) -> Read:
     """What `read` makes of a file's text and its tables; says of all mistakes in which file they are."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
         return read(text, tomllib.loads(text, parse_float=Decimal))
     except OSError as error:
         raise ConfigurationError(f"expected a file to read, was {path}: {error.strerror}") from None

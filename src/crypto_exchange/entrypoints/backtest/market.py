@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from crypto_exchange.domain.asset import MarketRule
-from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, PPM
+from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, LARGEST_DOLLARS, PPM
 from crypto_exchange.domain.policy import FeeIn
 from crypto_exchange.entrypoints.backtest.amounts import (
     Amount,
@@ -15,7 +15,10 @@ from crypto_exchange.entrypoints.backtest.amounts import (
     dollars,
     duration_us,
     ratio,
+    sized,
+    spread,
     units,
+    whole,
 )
 
 LARGEST_SCALE = 18
@@ -37,8 +40,11 @@ class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Raises ValueError or TypeError for what no exchange takes."""
         _rate_ppm("rate_bps", self.rate_bps)
-        dollars("per_order", self.per_order)
-        dollars("minimum", self.minimum)
+        for name in ("per_order", "minimum"):
+            if dollars(name, getattr(self, name)) > LARGEST_DOLLARS:
+                raise ValueError(f"{name}: expected at most 10000000.00, was {getattr(self, name)}")
+        if not isinstance(self.tiers, list | tuple):
+            raise TypeError(f"tiers: expected pairs of dollars and rate_bps, was {self.tiers!r}")
         reached = 0
         for tier in self.tiers:
             try:
@@ -88,11 +94,8 @@ class SquareRoot(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Raises ValueError or TypeError for what is no measure."""
         units("y", self.y, 6)
-        bps: object = self.daily_volatility_bps
-        if bps is not None and (not isinstance(bps, int) or isinstance(bps, bool) or bps < 0):
-            raise ValueError(
-                f"daily_volatility_bps: expected a whole number of at least 0, was {bps!r}"
-            )
+        if self.daily_volatility_bps is not None:
+            whole("daily_volatility_bps", self.daily_volatility_bps, least=0)
         if self.daily_volume is not None and not units("daily_volume", self.daily_volume, 8):
             raise ValueError(f"daily_volume: expected more than 0, was {self.daily_volume}")
 
@@ -124,8 +127,8 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """One asset's market. Quantities in coins and dollars as text.
 
-    `spread_bps` is the whole distance between bid and ask: a buyer pays half of it above the price,
-    unless the prices come with asks of their own. `latency` passes between the request and the fill at
+    `spread_bps` is the whole distance between bid and ask, below 20 000: a buyer pays half of it above the
+    price, unless the prices come with asks of their own. `latency` passes between the request and the fill at
     the price that holds then; the answer comes at the same moment.
     """
 
@@ -143,10 +146,12 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raises ValueError or TypeError for what no exchange would ask for."""
-        for name, kind in _PARTS.items():
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(f"{name}: expected {kind}, was {getattr(self, name)!r}")
-        if isinstance(self.scale, bool) or not 0 <= self.scale <= LARGEST_SCALE:
+        for name, kinds in _PARTS.items():
+            if not isinstance(getattr(self, name), kinds):
+                raise TypeError(
+                    f"{name}: expected {kinds[0].__name__}, was {getattr(self, name)!r}"
+                )
+        if not 0 <= whole("scale", self.scale) <= LARGEST_SCALE:
             raise ValueError(f"scale: expected 0 to {LARGEST_SCALE} digits, was {self.scale}")
         rule = self.rule()
         if rule.lot_step <= 0:
@@ -157,19 +162,19 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
             )
         if duration_us("latency", self.latency) > LONGEST_LATENCY_US:
             raise ValueError(f"latency: expected at most 1h, was {self.latency}")
-        units("spread_bps", self.spread_bps, 2)
-        if self.fee_in not in {each.value for each in FeeIn}:
+        spread("spread_bps", self.spread_bps)
+        if self.fee_in not in [each.value for each in FeeIn]:
             raise ValueError(f"fee_in: expected quote, coin or other, was {self.fee_in!r}")
 
     def rule(self) -> MarketRule:
         """What the domain plans with; of the fee only its rate."""
         return MarketRule(
-            lot_step=units("lot_step", self.lot_step, self.scale),
+            lot_step=sized("lot_step", self.lot_step, self.scale),
             min_notional=dollars("min_notional", self.min_notional),
-            min_quantity=units("min_quantity", self.min_quantity, self.scale),
-            max_quantity=units("max_quantity", self.max_quantity, self.scale),
+            min_quantity=sized("min_quantity", self.min_quantity, self.scale),
+            max_quantity=sized("max_quantity", self.max_quantity, self.scale),
             fee_ppm=self.fee.rate_ppm,
         )
 
 
-_PARTS = {"fee": FeeSchedule, "impact": SquareRoot | None, "failures": Failures, "scale": int}
+_PARTS = {"fee": (FeeSchedule,), "impact": (SquareRoot, type(None)), "failures": (Failures,)}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from crypto_exchange.domain.ids import Symbol
+from crypto_exchange.entrypoints.backtest.amounts import LAST_US
 from crypto_exchange.entrypoints.backtest.engine.venue import THIRD_COIN
 from crypto_exchange.entrypoints.backtest.flow import (
     OrderColumns,
@@ -35,9 +37,10 @@ def require_prices(prices: PriceSeries | Sequence[PriceSeries]) -> dict[Symbol, 
     for each in listed:
         if not isinstance(each, PriceSeries):
             raise TypeError(
-                f"prices: expected what prices.read or prices.synthetic gives, was {each!r:.80}"
+                f"prices: expected what prices.read or prices.synthetic gives, was {_told(each)}"
             )
-        if not _SYMBOL.fullmatch(each.asset) or each.asset in _TAKEN:
+        asset: object = each.asset
+        if not isinstance(asset, str) or not _SYMBOL.fullmatch(asset) or asset in _TAKEN:
             raise ValueError(
                 f"prices: expected an asset of 1 to 16 letters A-Z and digits, but not USD or {THIRD_COIN}, "
                 f"was {each.asset!r}"
@@ -57,6 +60,7 @@ def _require_rising(series: PriceSeries) -> None:
     """Refuse a series that was put together by hand, and is none."""
     if any(later <= at_us for at_us, later in pairwise(series.at_us)):
         raise ValueError(f"prices: expected times of {series.asset} that rise, was not")
+    _require_era(f"prices of {series.asset}", series.at_us)
     for name, least in (("prices", 1), ("asks", 0)):
         lowest = min(getattr(series, name), default=least)
         if lowest < least:
@@ -78,15 +82,9 @@ def require_orders(
         ValueError: what `flow.require_sound` says, or an asset without prices.
     """
     listed = list(orders) if isinstance(orders, list | tuple) else [orders]
-    columns = []
-    for each in listed:
-        if not isinstance(each, OrderColumns) and not hasattr(each, "columns"):
-            raise TypeError(
-                f"orders: expected what orders.Poisson, orders.read … give, was {each!r:.80}"
-            )
-        flow = each if isinstance(each, OrderColumns) else each.columns(prices)
-        columns.append(require_sound(flow))
+    columns = [require_sound(_columns(each, prices)) for each in listed]
     flow = columns[0] if len(columns) == 1 else merge(columns)
+    _require_era("orders", flow.at_us)
     for symbol in flow.symbols:
         if symbol not in prices:
             known = ", ".join(prices)
@@ -94,10 +92,28 @@ def require_orders(
     return flow
 
 
+def _require_era(whose: str, at_us: array[int]) -> None:
+    """Times that rise, and have a date; 0 is the end of what has not ended."""
+    for at in (*at_us[:1], *at_us[-1:]):
+        if not 0 < at <= LAST_US:
+            raise ValueError(f"{whose}: expected times from 1970 to 9999, was {at} µs since 1970")
+
+
+def _columns(flow: object, prices: Mapping[Symbol, PriceSeries]) -> OrderColumns:
+    """A frame has columns, too, but they can't be asked for orders."""
+    ask = getattr(flow, "columns", None)
+    placed = ask(prices) if callable(ask) else flow
+    if not isinstance(placed, OrderColumns):
+        raise TypeError(
+            f"orders: expected what orders.Poisson, orders.read … give, was {_told(placed)}"
+        )
+    return placed
+
+
 def require_policy(policy: AggregationPolicy | None) -> AggregationPolicy:
     """The policy, or the default one. Raises TypeError: something else."""
     if policy is not None and not isinstance(policy, AggregationPolicy):
-        raise TypeError(f"policy: expected an AggregationPolicy, was {policy!r:.80}")
+        raise TypeError(f"policy: expected an AggregationPolicy, was {_told(policy)}")
     return policy or AggregationPolicy()
 
 
@@ -114,13 +130,13 @@ def require_markets(
     given = Market() if market is None else market
     markets = dict.fromkeys(prices, given) if isinstance(given, Market) else given
     if not isinstance(markets, Mapping):
-        raise TypeError(f"market: expected a Market or one for each asset, was {market!r:.80}")
+        raise TypeError(f"market: expected a Market or one for each asset, was {_told(market)}")
     for symbol, series in prices.items():
         one: object = markets.get(symbol)
         if one is None:
             raise ValueError(f"market: expected one for each asset, was none for {symbol}")
         if not isinstance(one, Market):
-            raise TypeError(f"market: expected a Market for {symbol}, was {one!r:.80}")
+            raise TypeError(f"market: expected a Market for {symbol}, was {_told(one)}")
         impact = markets[symbol].impact
         if impact is not None and impact.daily_volume is None and not any(series.volumes):
             raise ValueError(
@@ -130,3 +146,9 @@ def require_markets(
     if len({each.fee_in for each in chosen.values()}) > 1:
         raise ValueError("market: expected the same fee_in for all assets, was several")
     return chosen
+
+
+def _told(value: object) -> str:
+    """How it begins; of what takes several lines, as a frame does, only what it is."""
+    shown = repr(value)
+    return type(value).__name__ if "\n" in shown else f"{shown:.80}"

@@ -7,9 +7,15 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from crypto_exchange.domain.money import CENT
+from crypto_exchange.domain.money import BPS, CENT
 from crypto_exchange.domain.policy import FeeIn, OnDeadline, Policy, Pricing
-from crypto_exchange.entrypoints.backtest.amounts import Amount, Duration, dollars, duration_us
+from crypto_exchange.entrypoints.backtest.amounts import (
+    Amount,
+    Duration,
+    dollars,
+    duration_us,
+    whole,
+)
 
 Choice = TypeVar("Choice", bound=enum.Enum)
 
@@ -52,9 +58,12 @@ class AggregationPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(self.take_along, bool):
             raise TypeError(f"take_along: expected True or False, was {self.take_along!r}")
         for name in ("spread_bps", "price_tolerance_bps", "minimum_reserve_bps", "max_attempts"):
-            rate = getattr(self, name)
-            if not isinstance(rate, int) or isinstance(rate, bool) or rate < 0:
-                raise ValueError(f"{name}: expected a whole number of at least 0, was {rate!r}")
+            whole(name, getattr(self, name), least=0)
+        for name in ("spread_bps", "price_tolerance_bps"):
+            if getattr(self, name) > BPS:
+                raise ValueError(
+                    f"{name}: expected at most 10000 basis points, was {getattr(self, name)}"
+                )
         return Policy(
             threshold=threshold,
             max_wait_us=duration_us("max_wait", self.max_wait),

@@ -16,7 +16,6 @@ import msgspec
 from crypto_exchange.domain.errors import InvariantViolation
 from crypto_exchange.entrypoints.backtest.binding import ConfigurationError
 from crypto_exchange.entrypoints.backtest.configuration import Configuration, load
-from crypto_exchange.entrypoints.backtest.fast.sealer import NotSupported
 from crypto_exchange.entrypoints.backtest.result import Result
 from crypto_exchange.entrypoints.backtest.sweeps.frontier import label
 from crypto_exchange.entrypoints.backtest.sweeps.outcomes import Kept
@@ -36,7 +35,7 @@ def backtest(_settings: Settings, options: argparse.Namespace) -> int:
     with _mistakes_told():
         _check_targets(options.report, options.orders_out)
         configuration = _load(options)
-        result = configuration.backtest.run()
+        result = _run(configuration)
         if options.orders_out:
             _write_frame(result.orders.to_polars(), Path(options.orders_out))
         _print_result(result, as_json=options.json)
@@ -68,6 +67,14 @@ def sweep(_settings: Settings, options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> Configuration:
     return load(options.file, seed=options.seed, engine=options.engine)
+
+
+def _run(configuration: Configuration) -> Result:
+    """Only the run can tell that amounts are too large together, or that the engine can't do it."""
+    try:
+        return configuration.backtest.run()
+    except ValueError as error:
+        raise CommandError(f"{configuration.path}: {error}", _USAGE) from error
 
 
 def _swept(configuration: Configuration, options: argparse.Namespace) -> Sweep:
@@ -135,11 +142,18 @@ def _print_json(value: object) -> None:
 
 
 def _check_targets(*names: str | None) -> None:
-    """Find out before the work that its results could not be written."""
-    for name in names:
-        if name is not None and not Path(name).absolute().parent.is_dir():
-            said = f"expected a file in a folder that there is, was {name}"
-            raise CommandError(said, _USAGE)
+    """Find out before the work that its results could not be written; nothing is changed."""
+    for path in (Path(name) for name in names if name is not None):
+        if not path.absolute().parent.is_dir():
+            raise CommandError(f"expected a file in a folder that there is, was {path}", _USAGE)
+        is_new = not path.exists()
+        try:
+            path.open("ab").close()
+        except OSError as error:
+            said = f"expected a file that can be written, was {path}: {error.strerror}"
+            raise CommandError(said, _USAGE) from error
+        if is_new:
+            path.unlink()
 
 
 def _write_frame(frame: polars.DataFrame, path: Path) -> None:
@@ -180,5 +194,5 @@ def _mistakes_told() -> Iterator[None]:
         raise CommandError(f"a check failed: {error}", _FAILED) from error
     except (BrokenPipeError, ModuleNotFoundError):  # main.py knows what to say
         raise
-    except (ConfigurationError, ImportError, NotSupported, OSError) as error:
+    except (ConfigurationError, ImportError, OSError) as error:
         raise CommandError(str(error), _USAGE) from error

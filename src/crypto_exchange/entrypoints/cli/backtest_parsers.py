@@ -61,7 +61,10 @@ def _add_common(command: argparse.ArgumentParser, name: str) -> None:
     command.set_defaults(name=name)
     command.add_argument("file", metavar="TOML", help="as docs/examples/backtest.toml")
     command.add_argument(
-        "--report", metavar="FILE", help="write everything into one page: .html, without a network"
+        "--report",
+        type=_page_file,
+        metavar="FILE",
+        help="write everything into one page: .html, without a network",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument(
@@ -81,7 +84,16 @@ def _positive(text: str) -> int:
     return number
 
 
+def _page_file(text: str) -> str:
+    return _file(text, ".html")
+
+
 def _table_file(text: str) -> str:
-    if Path(text).suffix not in {".csv", ".parquet"}:
-        raise argparse.ArgumentTypeError(f"expected a file .csv or .parquet, was {text!r}")
+    return _file(text, ".csv", ".parquet")
+
+
+def _file(text: str, *endings: str) -> str:
+    """By its ending, so that a slip does not write over the TOML file."""
+    if Path(text).suffix not in endings:
+        raise argparse.ArgumentTypeError(f"expected a file {' or '.join(endings)}, was {text!r}")
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from crypto_exchange.entrypoints.cli.definition import Commands, add
 
 
@@ -34,8 +36,14 @@ def add_replays(commands: Commands) -> None:
     )
     shadow.add_argument(
         "--every",
-        type=int,
+        type=_seconds,
         default=60,
         metavar="S",
         help="seconds from one comparison to the next (default: 60)",
     )
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"expected a whole number of seconds, was {text!r}")
+    return int(text)

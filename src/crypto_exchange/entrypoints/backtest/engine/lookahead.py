@@ -46,8 +46,8 @@ def check(inputs: Inputs, orders: Orders, run: Run, *, cuts: int) -> None:
         ValueError: `cuts` below 1, or nothing happened before a price that changed.
         LookaheadError: the first order or batch that differs, with both.
     """
-    if cuts < 1:
-        raise ValueError(f"cuts: expected at least 1, was {cuts}")
+    if type(cuts) is not int or cuts < 1:
+        raise ValueError(f"cuts: expected a whole number from 1, was {cuts!r}")
     whole = run(inputs)
     for cut_us in _moments(inputs, whole, cuts):
         prices = {symbol: _cut(series, cut_us) for symbol, series in inputs.prices.items()}

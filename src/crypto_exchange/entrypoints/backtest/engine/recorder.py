@@ -14,7 +14,7 @@ from crypto_exchange.domain.money import PRICE_SCALE, USD_SCALE, pow10
 from crypto_exchange.domain.order import FINAL_STATES, Order, OrderState
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.purchase import Purchase
-from crypto_exchange.entrypoints.backtest.engine.venue import THIRD_COIN, Trade
+from crypto_exchange.entrypoints.backtest.engine.venue import Trade
 from crypto_exchange.entrypoints.backtest.flow import OrderColumns
 from crypto_exchange.entrypoints.backtest.rows import (
     BATCH_STATES,
@@ -100,10 +100,12 @@ class Recorder:
         late.attempt.append(purchase.attempt)
         late.at_us.append(at_us)
         late.price.append(trade.price)
-        late.quantity.append(trade.filled.quantity)
-        late.cost.append(sum(fill.cost for fill in trade.filled.fills))
-        late.fee.append(_fee(trade, {"USD", THIRD_COIN}))
-        late.coin_fee.append(_fee(trade, {purchase.asset}))
+        for column in (late.quantity, late.cost, late.fee, late.coin_fee):
+            column.append(0)
+        for fill in trade.filled.fills:  # at most one
+            late.quantity[-1], late.cost[-1] = fill.quantity, fill.cost
+            fees = late.coin_fee if fill.fee_currency == purchase.asset else late.fee
+            fees[-1] = fill.fee
 
     def _open(self, batch: Batch) -> None:
         self._rows[batch.key] = self.batches.append()
@@ -131,11 +133,11 @@ class Recorder:
     def _trade(self, row: int, asset: Symbol, trade: Trade) -> None:
         rows = self.batches
         rows.fill_price[row] = trade.price
-        rows.bought[row] = trade.filled.quantity
-        rows.cost[row] = sum(fill.cost for fill in trade.filled.fills)
-        rows.fee[row] = _fee(trade, {"USD", THIRD_COIN})
-        rows.coin_fee[row] = _fee(trade, {asset})
         rows.spread[row], rows.impact[row] = trade.spread, trade.impact
+        for fill in trade.filled.fills:  # at most one
+            rows.bought[row], rows.cost[row] = fill.quantity, fill.cost
+            fees = rows.coin_fee if fill.fee_currency == asset else rows.fee
+            fees[row] = fill.fee
 
     def _end_orders(self, change: Change) -> None:
         """What the orders got that ended in a change."""
@@ -160,7 +162,3 @@ class Recorder:
         if place == len(self.orders.reasons):
             self.orders.reasons.append(code)
         return place
-
-
-def _fee(trade: Trade, currencies: set[str]) -> int:
-    return sum(fill.fee for fill in trade.filled.fills if fill.fee_currency in currencies)

@@ -147,11 +147,12 @@ def _cover(asked: SpreadCover, days: tuple[HouseDay, ...]) -> SpreadCover:
 
 
 def _check(confidence: float, horizon: str, resamples: int) -> None:
-    if not 0.5 <= confidence < 1:
+    given: object = confidence
+    if not isinstance(given, int | float) or not 0.5 <= given < 1:
         raise ValueError(
-            f"confidence: expected at least 0.5 and less than 1, such as 0.95, was {confidence}"
+            f"confidence: expected at least 0.5 and less than 1, such as 0.95, was {confidence!r}"
         )
-    if horizon not in {"day", "run"}:
+    if horizon not in ("day", "run"):
         raise ValueError(f"horizon: expected day or run, was {horizon!r}")
     if resamples < 1:
         raise ValueError(f"resamples: expected at least 1, was {resamples}")

@@ -15,7 +15,7 @@ class Flow(msgspec.Struct, frozen=True):
     """What can be added to another flow."""
 
     def __add__(self, other: OrderFlow) -> Combined:
-        if not hasattr(other, "columns"):
+        if not _is_flow(other):
             return NotImplemented
         return Combined(flows=(self, other))  # type: ignore[arg-type]  # every subclass has columns
 
@@ -34,10 +34,14 @@ def combine(*flows: OrderFlow) -> Combined:
     """Merge flows by time, as `a + b` does.
 
     Raises:
+        TypeError: something that is no flow.
         ValueError: no flow at all.
     """
     if not flows:
         raise ValueError("combine: expected at least one flow, were none")
+    for flow in flows:
+        if not _is_flow(flow):
+            raise TypeError(f"combine: expected order flows, was {type(flow).__name__}")
     return Combined(flows=flows)
 
 
@@ -50,3 +54,8 @@ def series_of(prices: Mapping[Symbol, PriceSeries], asset: Symbol, whose: str) -
     if asset not in prices:
         raise ValueError(f"{whose}: expected prices of {asset}, there are: {', '.join(prices)}")
     return prices[asset]
+
+
+def _is_flow(value: object) -> bool:
+    """A frame has columns, too, but they can't be asked for orders."""
+    return callable(getattr(value, "columns", None))

@@ -10,6 +10,7 @@ import csv
 import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -130,7 +131,8 @@ class _CsvFile:
         self.name = path.name
         self.columns = tuple(name.strip() for name in next(self._lines(), []))
         if not self.columns:
-            raise ValueError(f"{self.name}: expected a header with the columns' names, was empty")
+            wanted = "expected a header with the names of columns, separated by commas"
+            raise ValueError(f"{self.name}: {wanted}, was {self._beginning()}")
 
     def take(self, names: Sequence[str]) -> list[list[Value]]:
         places = [self.columns.index(name) for name in names]
@@ -147,13 +149,24 @@ class _CsvFile:
 
     def _lines(self) -> Iterator[list[str]]:
         """Lines that are not empty; one cell alone before the header is a title."""
+        lines = self._cells()
+        first = next((cells for cells in lines if len(cells) > 1), None)
+        if first is not None:
+            yield first
+            yield from lines
+
+    def _beginning(self) -> str:
+        first = next(self._cells(), None)
+        return "empty" if first is None else f"{first[0]:.40}"
+
+    def _cells(self) -> Iterator[list[str]]:
         opened = gzip.open if self._path.suffix == ".gz" else open
-        with opened(self._path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = (cells for cells in csv.reader(file) if cells)
-            first = next((cells for cells in lines if len(cells) > 1), None)
-            if first is not None:
-                yield first
-                yield from lines
+        try:
+            with opened(self._path, "rt", encoding="utf-8-sig", newline="") as file:
+                yield from filter(None, csv.reader(file))
+        except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            kind = "CSV in UTF-8, compressed with gzip" if opened is gzip.open else "CSV in UTF-8"
+            raise ValueError(f"{self.name}: expected {kind}, was something else: {error}") from None
 
 
 class _Frame:
@@ -222,7 +235,10 @@ def _read_parquet(path: Path) -> Tabular:
     except ModuleNotFoundError:
         pass
     else:
-        return polars.read_parquet(path)
+        try:
+            return polars.read_parquet(path)
+        except polars.exceptions.PolarsError as error:
+            raise ValueError(f"{path.name}: expected a Parquet file, was none: {error}") from None
     try:
         from pyarrow import parquet
     except ModuleNotFoundError as error:

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.money import DOLLAR
-from crypto_exchange.entrypoints.backtest.amounts import Amount, Duration, duration_us, units
+from crypto_exchange.entrypoints.backtest.amounts import Amount, Duration, duration_us, units, whole
 from crypto_exchange.entrypoints.backtest.flow import OrderColumns
 from crypto_exchange.entrypoints.backtest.inputs.combination import (
     Combined,
@@ -75,7 +75,7 @@ class Poisson(_OfAsset, frozen=True, kw_only=True):
         """Raises TypeError or ValueError for what can't be drawn."""
         _rate("per_hour", self.per_hour)
         _amounts(self.amount)
-        _require_users(self.users)
+        _require_people(self.users, self.seed)
 
     def columns(self, prices: Mapping[Symbol, PriceSeries]) -> OrderColumns:
         """The orders while the asset's prices last. Raises ValueError if there are no prices of it."""
@@ -99,7 +99,7 @@ class DCA(_OfAsset, frozen=True, kw_only=True):
         if duration_us("every", self.every) == 0:
             raise ValueError(f"every: expected more than 0, was {self.every}")
         _amounts(self.amount)
-        _require_users(self.users)
+        _require_people(self.users, self.seed)
 
     def columns(self, prices: Mapping[Symbol, PriceSeries]) -> OrderColumns:
         """The orders while the asset's prices last. Raises ValueError if there are no prices of it."""
@@ -136,9 +136,12 @@ class RoundUps(_OfAsset, frozen=True, kw_only=True):
         _rate("purchases_per_day", self.purchases_per_day)
         if cents("at_least", self.at_least) > 1_000 * DOLLAR:
             raise ValueError(f"at_least: expected at most 1000.00, was {self.at_least}")
+        if not isinstance(self.purchase, Amounts):
+            told = "what orders.lognormal, orders.uniform or orders.fixed gives"
+            raise TypeError(f"purchase: expected {told}, was {self.purchase!r}")
         if not any(spent % DOLLAR for spent in self.purchase.table()):
             raise ValueError("purchase: expected amounts that are not all whole dollars")
-        _require_users(self.users)
+        _require_people(self.users, self.seed)
 
     def columns(self, prices: Mapping[Symbol, PriceSeries]) -> OrderColumns:
         """The orders while the asset's prices last. Raises ValueError if there are no prices of it."""
@@ -225,6 +228,7 @@ def _rate(name: str, rate: Amount) -> Fraction:
     return Fraction(count, 10**6)
 
 
-def _require_users(users: object) -> None:
-    if not isinstance(users, int) or isinstance(users, bool) or not 1 <= users <= _MOST_USERS:
-        raise ValueError(f"users: expected a whole number of at least 1, was {users!r}")
+def _require_people(users: int, seed: int) -> None:
+    whole("seed", seed)
+    if whole("users", users, least=1) > _MOST_USERS:
+        raise ValueError(f"users: expected at most {_MOST_USERS}, was {users}")

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -101,7 +101,7 @@ def synthetic(
     *,
     kind: Kind = "gbm",
     seed: int = 0,
-    start: str | datetime = "2026-01-01",
+    start: str | date | datetime = "2026-01-01",
     days: int = 1,
     interval: Duration = "1m",
     price: Amount = "50000",
@@ -113,7 +113,7 @@ def synthetic(
 
     "gbm" is a random walk without drift whose day has about this volatility; "jump" leaps besides, about
     once a week by about three times as much; "flat" stays; "gap" is a walk with holes of 3 to 30 bars.
-    The first bar closes one `interval` after `start` (text without an offset is UTC). `price` is where
+    The first bar closes one `interval` after `start` (without an offset, of UTC). `price` is where
     the walk starts, in dollars; `daily_volume` in coins; with a `spread_bps` there are asks, half of it
     above the price and rounded up.
 
@@ -123,7 +123,7 @@ def synthetic(
     walk = Walk(
         kind=kind,
         seed=seed,
-        start_us=clock("UTC")(start),
+        start_us=_start_us(start),
         days=days,
         interval=interval,
         price=price,
@@ -132,6 +132,13 @@ def synthetic(
         spread_bps=spread_bps,
     )
     return _series(asset, walk)
+
+
+def _start_us(start: str | date) -> int:
+    try:
+        return clock("UTC")(start)
+    except ValueError as error:
+        raise ValueError(f"start: {error}") from None
 
 
 def _series(asset: Symbol, walk: Walk) -> PriceSeries:

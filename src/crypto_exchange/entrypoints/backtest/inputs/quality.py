@@ -25,10 +25,10 @@ class DataQualityError(ValueError):
     def __init__(self, quality: Quality) -> None:
         self.quality = quality
         faults = "; ".join(str(each) for each in quality.findings if each.kind != _HARMLESS)
+        every = f"a price every {format_duration(quality.interval_us)}"
         super().__init__(
-            f"{quality.source}: expected a price every {format_duration(quality.interval_us)} in "
-            f'rising order, found: {faults}. repair="report" would keep {quality.kept:,} of '
-            f"{quality.rows:,} rows"
+            f"{quality.source}: expected {every if quality.interval_us else 'prices'} in rising order, "
+            f'found: {faults}. repair="report" would keep {quality.kept:,} of {quality.rows:,} rows'
         )
 
 

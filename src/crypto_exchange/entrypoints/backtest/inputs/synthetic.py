@@ -12,8 +12,16 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from crypto_exchange.domain.money import BPS, DEFAULT_ASSET_SCALE, PRICE_SCALE, ceil_div
-from crypto_exchange.entrypoints.backtest.amounts import Amount, Duration, duration_us, units
-from crypto_exchange.entrypoints.backtest.inputs.observed import LARGEST_PRICE
+from crypto_exchange.entrypoints.backtest.amounts import (
+    Amount,
+    Duration,
+    duration_us,
+    sized,
+    spread,
+    units,
+    whole,
+)
+from crypto_exchange.entrypoints.backtest.inputs.observed import LARGEST_PRICE, LARGEST_VOLUME
 
 Kind: TypeAlias = Literal["gbm", "jump", "flat", "gap"]
 
@@ -42,11 +50,15 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"kind: expected one of {', '.join(get_args(Kind))}, was {self.kind!r}"
             )
-        _require_count("days", self.days)
-        if not 0 < self.interval_us <= self.days * _DAY_US:
-            raise ValueError(f"interval: expected more than 0 and at most all, was {self.interval}")
+        whole("seed", self.seed)
+        if not 0 < self.interval_us <= whole("days", self.days, least=1) * _DAY_US:
+            raise ValueError(
+                f"interval: expected more than 0 and at most {self.days}d, was {self.interval}"
+            )
         if not 0 < self.first_price <= LARGEST_PRICE:
             raise ValueError(f"price: expected above 0 and up to 9200000, was {self.price}")
+        sized("daily_volume", self.daily_volume, DEFAULT_ASSET_SCALE)
+        spread("spread_bps", self.spread_bps)
 
     @property
     def interval_us(self) -> int:
@@ -77,14 +89,10 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         return at_us, prices, self._asks(prices), volumes
 
     def _asks(self, prices: array[int]) -> array[int]:
-        half = units("spread_bps", self.spread_bps, 2)
+        half = spread("spread_bps", self.spread_bps)
         scale = 2 * BPS * 100
-        return array("q", [ceil_div(p * (scale + half), scale) for p in prices] if half else [])
-
-
-def _require_count(name: str, count: object) -> None:
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ValueError(f"{name}: expected a whole number of at least 1, was {count!r}")
+        asks = (ceil_div(price * (scale + half), scale) for price in prices)
+        return array("q", (min(LARGEST_PRICE, ask) for ask in asks) if half else ())
 
 
 def _prices(walk: Walk) -> Iterator[int]:
@@ -115,7 +123,8 @@ def _volumes(walk: Walk) -> Iterator[int]:
         units("daily_volume", walk.daily_volume, DEFAULT_ASSET_SCALE) * walk.interval_us // _DAY_US
     )
     while True:
-        yield max(1, mean * (_SIXTEEN // 2 + random.getrandbits(16)) // _SIXTEEN)
+        volume = mean * (_SIXTEEN // 2 + random.getrandbits(16)) // _SIXTEEN
+        yield max(1, min(LARGEST_VOLUME, volume))
 
 
 def _holes(seed: int, count: int) -> Iterator[int]:

@@ -7,11 +7,9 @@ from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from crypto_exchange.entrypoints.backtest.amounts import time_us
+from crypto_exchange.entrypoints.backtest.amounts import LAST_US, time_us
 from crypto_exchange.entrypoints.backtest.inputs.frames import Value
 
-_LAST_US = 253_402_300_799_999_999
-"""The end of the year 9999."""
 _DATES = range(1900_01_01, 2100_01_01)
 """Eight digits that are read as a date and not as seconds of the year 1970."""
 
@@ -85,6 +83,6 @@ def _counted(number: int | Decimal) -> int:
         us = int(number * 1_000 // 1)
     else:
         us = int(number // (1 if size < 10**17 else 1_000))
-    if abs(us) > _LAST_US:
+    if abs(us) > LAST_US:
         raise ValueError(f"expected a time before the year 10000, was {number}")
     return us

@@ -128,8 +128,14 @@ def _tell_costs(scene: Scene) -> str:
     told = ", ".join(f"{part} {share:,.2f}" for part, share in parts.items())
     return (
         "What was paid above the quoted value, in basis points of it, by what batches were sealed for "
-        f"or when they ended; the number is the sum. All, with late fills: {told}."
+        f"or when they ended; the number is the sum. All, with late fills: {told}.{_tell_late(scene)}"
     )
+
+
+def _tell_late(scene: Scene) -> str:
+    if not len(scene.records.late):
+        return ""
+    return " Batches that used coins of late fills, whose cost is only in all, have negative dust."
 
 
 def _draw_cover(axes: Axes, scene: Scene) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,8 @@ def write_sweep_report(
 ) -> Path:
     """Write the report of a sweep: its frontier, maps, cells and failures. Otherwise as `write_report`."""
     top = tag("p", tell_sweep(sweep), class_="verdict")
-    parts = [*sections_of(sweep), *_common_parts(sweep.inputs, command, configuration)]
+    varied = tuple(sweep.grid)
+    parts = [*sections_of(sweep), *_common_parts(sweep.inputs, command, configuration, varied)]
     return _write(path, "Sweep", sweep.inputs, top, parts)
 
 
@@ -148,10 +150,11 @@ def _common_parts(
     inputs: Inputs,
     command: str | None,
     configuration: str | None,
+    varied: Sequence[str] = (),
     ledger_hash: str = "",
 ) -> list[tuple[str, str, Markup]]:
     return [
-        ("assumptions", "Assumptions", listed(list_assumptions(inputs))),
+        ("assumptions", "Assumptions", listed(list_assumptions(inputs, varied))),
         ("inputs", "Prices and orders", join([tabulate_quality(inputs), describe_orders(inputs)])),
         (
             "again",

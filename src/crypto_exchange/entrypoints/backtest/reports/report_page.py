@@ -67,7 +67,7 @@ tfoot th,tfoot td{font-weight:600;border-bottom:0}
 .number{text-align:right;white-space:nowrap}
 .nowrap{white-space:nowrap}
 td small,th small{color:var(--muted);font-size:.92em}
-.columns{columns:2 400px;column-gap:36px}
+.columns{columns:2 400px;column-gap:36px;margin:0 0 14px}
 .columns div{break-inside:avoid}
 dl.figures{display:grid;grid-template-columns:minmax(7.5em,34%) 1fr;gap:3px 14px;margin:0 0 16px;font-size:.92rem}
 dl.figures dt{color:var(--muted)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from crypto_exchange.entrypoints.backtest.amounts import dollars, format_duration
 from crypto_exchange.entrypoints.backtest.engine.engine import policy_of
@@ -75,9 +75,15 @@ def list_keys(summary: Summary, cover: SpreadCover) -> Iterator[tuple[str, str, 
     )
 
 
-def list_assumptions(inputs: Inputs) -> list[str]:
-    """What a run takes for granted, and what it leaves out."""
+def list_assumptions(inputs: Inputs, varied: Sequence[str] = ()) -> list[str]:
+    """What a run takes for granted, and what it leaves out; `varied` are the names of a sweep's grid."""
+    names = ", ".join(name.replace("_", " ") for name in varied)
     return [
+        *(
+            [f"Sweep: each cell has its own {names}; below is what they were varied from."]
+            if names
+            else []
+        ),
         "Timing: at one moment prices come first, then answers of the exchange, then timers, then "
         "orders. A bar's price is known from its close on. Nobody acts on what comes later.",
         "Quotes: an order is quoted at the last price seen before it.",

@@ -97,8 +97,11 @@ class Seconds(Column):
 
     @override
     def _series(self, numbers: polars.Series) -> polars.Series:
-        seconds: polars.Series = numbers / 10**_MICROSECONDS
-        return seconds
+        seconds = (
+            numbers.to_numpy() / 10**_MICROSECONDS
+        )  # polars' division by a number is not exact
+        found: polars.Series = extra("polars").Series(self.name, seconds, nan_to_null=True)
+        return found
 
 
 class Amounts(Column):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crypto_exchange.entrypoints.backtest.amounts import whole
 from crypto_exchange.entrypoints.backtest.figures.summary import FIGURES
 from crypto_exchange.entrypoints.backtest.progress import Progress, ticking
 from crypto_exchange.entrypoints.backtest.reports.table_columns import extra
@@ -53,8 +54,7 @@ def sweep(
         OSError: the file can't be read or written.
         ImportError: without the extra `backtest`.
     """
-    if n_jobs < 1:
-        raise ValueError(f"n_jobs: expected at least 1, was {n_jobs}")
+    whole("n_jobs", n_jobs, least=1)
     values = read_grid(grid)
     cells = {run_id(cell.inputs(base)): cell for cell in list_cells(base, values)}
     with Kept(Path(resume)) if resume is not None else nullcontext() as kept:
