@@ -87,7 +87,7 @@ def test_orders_that_know_a_price_to_come_are_found() -> None:
 
 
 def test_where_nothing_can_be_cut_it_says_so() -> None:
-    with pytest.raises(ValueError, match="cuts: expected at least 1, was 0"):
+    with pytest.raises(ValueError, match="cuts: expected a whole number from 1, was 0"):
         Backtest(PRICES, FLOW).check_lookahead(cuts=0)
     with pytest.raises(ValueError, match="expected orders before prices that change"):
         Backtest(price_series((0, 100)), FLOW).check_lookahead()
