@@ -143,9 +143,10 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test test-browser test-parity test-wheel harness chaos mutants mutation check format docs requirements clean
+.PHONY: test test-browser test-wheel harness chaos mutants mutation check format docs requirements clean
+# Asserts are rewritten once, and kept.
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
 	@$(BIN)/coverage report --fail-under=90
 
@@ -165,12 +166,7 @@ harness: install-dev ## Run the testing kit over our own adapters, searches for 
 	@$(BIN)/python -m pytest -n 2 --cx-seed $(or $(SEED),0) --cx-budget $(or $(BUDGET),10s) \
 		--cx-require-reach $(HARNESS)
 
-# Not part of make test: the log's order is not causal for the inventory (docs/backtest-parity.md), so that
-# a run in which a seal and a settlement race is now and then decided otherwise.
-test-parity: install-dev ## Replay what a running service did, from its exported history: the same ledger
-	@$(BIN)/python -m pytest tests/parity
-
-test-wheel: install-dev ## Build the wheel, install it elsewhere (from the registry), use the kit there as a user does
+test-wheel: install-dev ## Build the wheel, install it elsewhere (from the registry), use kit and backtest as users do
 	@$(BIN)/python -m tests.wheel
 
 chaos: install-dev ## Let people trade while everything fails, then compare all records (SEED=, SECONDS=)

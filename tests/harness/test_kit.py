@@ -5,10 +5,15 @@ Over Postgres and Valkey it searches in tests/integration/test_contracts_postgre
 
 from __future__ import annotations
 
+import pytest
+
 from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim, memory_adapters
 from crypto_exchange.entrypoints.testing.audit_decisions import AuditDecisionTests
+from crypto_exchange.entrypoints.testing.corners import CORNERS
 from crypto_exchange.entrypoints.testing.decisions import DecisionTests
+from crypto_exchange.entrypoints.testing.reach import Reach
+from crypto_exchange.entrypoints.testing.simulation import replay
 from crypto_exchange.entrypoints.testing.suite import SearchTests
 
 
@@ -20,7 +25,33 @@ class TestAuditDecisions(AuditDecisionTests):
     pass
 
 
+@pytest.mark.no_cover  # what it searches is measured where it is tested: that doubles the time
 class TestMemory(SearchTests, port="memory"):
     @override
     def make_adapters(self, sim: Sim) -> Adapters:
         return memory_adapters(sim)
+
+    @override
+    def test_corners_find_nothing(self, request: pytest.FixtureRequest) -> None:
+        """All of them, and together they meet what drawn traffic seldom meets."""
+        seed = request.getfixturevalue("kit_options").seed
+
+        with Reach() as reach:
+            for corner in CORNERS:
+                replay(
+                    corner.steps, setup=corner.setup, seed=seed, adapters=self.make_adapters
+                ).require_sound()
+
+        met = {name for name, count in reach.counts.items() if count}
+        assert met >= {
+            "a batch of exactly the threshold",
+            "a job done twice",
+            "a purchase in quarantine",
+            "a fill of what had been given up",
+            "an answer that was heard much later",
+            "a repeated command",
+            "a key used for another command",
+            "orders taken along",
+            "an order served from the inventory",
+            "two workers at once",
+        }

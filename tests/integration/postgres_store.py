@@ -21,6 +21,14 @@ from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.testing.adapters import Adapters
 from crypto_exchange.entrypoints.testing.contracts import Row, Scene
 
+EMPTY = "; ".join(
+    [
+        *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),
+        *(f"ALTER SEQUENCE {name}_ids RESTART" for name in ("user", "order", "transfer", "event")),
+    ]
+)
+"""Leaves a migrated database as if it were new."""
+
 
 @asynccontextmanager
 async def opened_database(dsn: str, *, patience_s: int = 5) -> AsyncIterator[Database]:

@@ -18,17 +18,22 @@ from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim
 from crypto_exchange.entrypoints.testing.contracts import Books
 from crypto_exchange.entrypoints.testing.suite import AggregationSuite, KitOptions
-from tests.integration.postgres_store import PostgresBooks, store_over
+from tests.integration.postgres_store import EMPTY, PostgresBooks, store_over
 from tests.servers import run_sql
 
 
 class TestPostgres(AggregationSuite):
     make_database: Callable[[], str]
+    emptied: list[str]
     valkey_url: str
 
     @pytest.fixture(autouse=True)
-    def take(self, make_database: Callable[[], str], valkey_url: str) -> None:
-        self.make_database, self.valkey_url = make_database, valkey_url
+    def take(
+        self, make_database: Callable[[], str], emptied_databases: list[str], valkey_url: str
+    ) -> None:
+        self.make_database, self.emptied = make_database, emptied_databases
+        self.valkey_url = valkey_url
+        self.logs: dict[Database, tuple[EventLog, list[AnyEvent]]] = {}
 
     @pytest.fixture
     def kit_options(self, kit_options: KitOptions) -> KitOptions:
@@ -37,7 +42,7 @@ class TestPostgres(AggregationSuite):
 
     @override
     async def make_adapters(self, sim: Sim) -> Adapters:
-        dsn = self.make_database()
+        dsn = self.emptied.pop() if self.emptied else self.make_database()
         database = await open_database(dsn, max_size=8, patience_s=5)
         redis = RedisConnection(self.valkey_url, timeout_s=5.0, rest_s=0.05)
         await redis.client.flushall()
@@ -45,8 +50,8 @@ class TestPostgres(AggregationSuite):
         async def close() -> None:
             await redis.close()
             await database.close()
-            server, _, name = dsn.rpartition("/")
-            await asyncio.to_thread(run_sql, f"{server}/postgres", f"DROP DATABASE {name}")
+            await asyncio.to_thread(run_sql, dsn, EMPTY)
+            self.emptied.append(dsn)
 
         return msgspec.structs.replace(
             store_over(database),
@@ -57,8 +62,11 @@ class TestPostgres(AggregationSuite):
 
     @override
     async def list_events(self, adapters: Adapters) -> Sequence[AnyEvent]:
-        log = EventLog(_database(adapters))
-        return [logged.event for logged in await log.read(limit=10_000)]
+        """As one reader has them who goes on from where they were."""
+        database = _database(adapters)
+        log, events = self.logs.setdefault(database, (EventLog(database), []))
+        events += [logged.event async for logged in log.read()]
+        return tuple(events)
 
     @override
     @asynccontextmanager

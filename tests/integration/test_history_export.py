@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import pytest
 
 from crypto_exchange.adapters.memory import MemoryExchange
 from crypto_exchange.adapters.postgres import Database, EventLog
@@ -24,7 +23,6 @@ from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.use_cases import orders, trading, wallets
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.entrypoints.cli import history
 from crypto_exchange.entrypoints.testing.contracts.scene import Scene
 from crypto_exchange.settings import Settings
 from tests.integration.postgres_store import context_over, opened_database, store_over
@@ -37,7 +35,7 @@ async def test_racing_workers_leave_a_history_that_the_checker_finds_no_fault_wi
 ) -> None:
     async with opened_database(postgres_dsn) as database:
         context = await trade(database)
-        expected = len(await EventLog(database).read(limit=10_000))
+        expected = len([each async for each in EventLog(database).read()])
         assert await context.queries.list_ledger()
 
     file = tmp_path / "history.jsonl"
@@ -58,20 +56,6 @@ async def test_racing_workers_leave_a_history_that_the_checker_finds_no_fault_wi
 
     shown = run_command(postgres_dsn, "export-history", "-")
     assert shown.stdout.encode() == file.read_bytes()
-
-
-async def test_an_export_is_read_in_pages_and_no_commit_is_cut(
-    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with opened_database(postgres_dsn) as database:
-        await trade(database)
-        log = EventLog(database)
-        whole = [each async for each in history.in_causal_order(log)]
-
-        monkeypatch.setattr(history, "PAGE", 3)
-        in_pages = [each async for each in history.in_causal_order(log)]
-
-    assert in_pages == whole
 
 
 def test_an_export_that_cannot_be_written_says_so(postgres_dsn: str, tmp_path: Path) -> None:
@@ -117,8 +101,8 @@ async def work(context: Context, ended: asyncio.Event) -> None:
 
 
 async def seal_and_buy(context: Context) -> None:
-    for key, purchase in await trading.seal_due(context, "BTC"):
-        await trading.execute(context, key, purchase)
+    sealed = await trading.seal_due(context, "BTC")
+    await asyncio.gather(*(trading.execute(context, key, purchase) for key, purchase in sealed))
 
 
 def run_command(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import msgspec
@@ -11,7 +13,7 @@ from crypto_exchange.adapters.postgres import Database, EventLog
 from crypto_exchange.adapters.postgres.dump import dump_rows
 from crypto_exchange.adapters.postgres.tables import metadata
 from crypto_exchange.domain.change import RequestKey
-from crypto_exchange.domain.events import Deposited, OrderPlaced, UserRegistered
+from crypto_exchange.domain.events import AnyEvent, Deposited, OrderPlaced, UserRegistered
 from crypto_exchange.domain.money import CENT
 from crypto_exchange.entrypoints.testing.contracts.scene import Scene
 from tests.integration.postgres_store import opened_database, store_over
@@ -20,42 +22,68 @@ INSERT = """INSERT INTO events (user_id, at_us, event, body)
             VALUES (0, 1, 'Deposited', '{"event":"Deposited","at_us":1,"amount":7}')"""
 
 
-async def test_events_are_read_in_pages_as_they_were_written(postgres_dsn: str) -> None:
-    async with opened_database(postgres_dsn) as database:
-        scene = await _scene(database)
-        user_id = await scene.register("alice", dollars=5)
-        order = await scene.place(user_id, 123)
-        log = EventLog(database)
-
-        first = await log.read(limit=2)
-        second = await log.read(first[-1], limit=50)
-
-        assert first[0].event == UserRegistered(
-            at_us=order.created_at_us - 2_000, user_id=user_id, username="alice"
-        )
-        assert isinstance(first[1].event, Deposited)
-        assert [type(logged.event) for logged in second] == [OrderPlaced]
-        assert await log.read(second[-1], limit=50) == ()
-
-
-async def test_an_event_of_a_transaction_under_way_is_waited_for_and_never_passed_over(
-    postgres_dsn: str,
-) -> None:
-    slow = await asyncpg.connect(postgres_dsn)
+async def test_events_are_read_once_as_they_were_written(postgres_dsn: str) -> None:
     async with opened_database(postgres_dsn) as database:
         scene, log = await _scene(database), EventLog(database)
-        transaction = slow.transaction()
-        await transaction.start()
+        user_id = await scene.register("alice", dollars=5)
+
+        first = await _read(log)
+        order = await scene.place(user_id, 123)
+        second = await _read(log)
+
+        registered = UserRegistered(
+            at_us=order.created_at_us - 2_000, user_id=user_id, username="alice"
+        )
+        assert first[0] == registered
+        assert [type(event) for event in first[1:]] == [Deposited]
+        assert [type(event) for event in second] == [OrderPlaced]
+        assert await _read(log) == []
+
+
+async def test_an_event_of_a_transaction_under_way_is_read_when_that_has_ended(
+    postgres_dsn: str,
+) -> None:
+    async with opened_database(postgres_dsn) as database, _under_way(postgres_dsn) as slow:
+        scene, log = await _scene(database), EventLog(database)
         await slow.execute(INSERT)
         await scene.register("bob")
 
-        before = await log.read(limit=50)
-        await transaction.commit()
-        after = await log.read(limit=50)
+        before = await _read(log)
+        await slow.execute("COMMIT")
+        after = await _read(log)
 
-        assert before == ()
-        assert [type(logged.event) for logged in after] == [Deposited, UserRegistered]
-    await slow.close()
+        assert [type(event) for event in before] == [UserRegistered]
+        assert [type(event) for event in after] == [Deposited]
+        assert await _read(log) == []
+
+
+async def test_events_are_in_the_order_of_decisions_and_not_of_transaction_numbers(
+    postgres_dsn: str,
+) -> None:
+    async with opened_database(postgres_dsn) as database, _under_way(postgres_dsn) as slow:
+        scene = await _scene(database)
+        await slow.execute("SELECT pg_current_xact_id()")
+        await scene.register("bob")
+        await slow.execute(INSERT)
+        await slow.execute("COMMIT")
+        await scene.register("eve")
+
+        told = [type(event) for event in await _read(EventLog(database))]
+        assert told == [UserRegistered, Deposited, UserRegistered]
+
+
+async def test_events_of_one_commit_are_read_together(postgres_dsn: str) -> None:
+    async with opened_database(postgres_dsn) as database, _under_way(postgres_dsn) as slow:
+        scene = await _scene(database)
+        await slow.execute(INSERT)
+        await scene.register("bob")
+        await slow.execute(INSERT)
+        await slow.execute("COMMIT")
+
+        logged = [each async for each in EventLog(database).read()]
+
+    assert [type(e.event) for e in logged] == [Deposited, Deposited, UserRegistered]
+    assert logged[0].xid == logged[1].xid != logged[2].xid
 
 
 async def test_a_dump_has_every_row_and_no_secret(postgres_dsn: str) -> None:
@@ -86,3 +114,18 @@ async def _scene(database: Database) -> Scene:
     scene = Scene(store_over(database))
     await scene.list_asset()
     return scene
+
+
+async def _read(log: EventLog) -> list[AnyEvent]:
+    return [logged.event async for logged in log.read()]
+
+
+@asynccontextmanager
+async def _under_way(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A transaction of somebody else."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("BEGIN")
+        yield connection
+    finally:
+        await connection.close()

@@ -118,7 +118,7 @@ async def test_sealers_at_once_seal_every_order_once(scene: Scene, database: Dat
 
     intents = [
         logged.event
-        for logged in await EventLog(database).read(limit=1000)
+        async for logged in EventLog(database).read()
         if isinstance(logged.event, PurchaseIntended)
     ]
     sealed = Counter(ident for intent in intents for _, ident in intent.orders)

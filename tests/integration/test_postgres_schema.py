@@ -84,6 +84,26 @@ async def test_what_was_written_before_a_migration_is_read_after_it(empty_dsn: s
     assert run_sql(empty_dsn, "SELECT pricing FROM batches") == "quoted"
 
 
+IN_BLOCKS = """
+INSERT INTO events (user_id, seq, xid, at_us, event, body) VALUES
+       (1, 1, 702, 9, 'third', '1'), (1, 2, 702, 9, 'fourth', '1'),
+       (1, 51, 701, 9, 'first', '1'), (2, 52, 701, 9, 'second', '1');
+SELECT setval('event_ids', 100)"""
+
+
+async def test_events_that_were_numbered_in_blocks_keep_the_order_of_their_transactions(
+    empty_dsn: str,
+) -> None:
+    await asyncio.to_thread(migrate, empty_dsn, "0002")
+    run_sql(empty_dsn, IN_BLOCKS)
+
+    await asyncio.to_thread(migrate, empty_dsn)
+
+    run_sql(empty_dsn, "INSERT INTO events (user_id, at_us, event, body) VALUES (1, 9, 'new', '1')")
+    in_order = "SELECT string_agg(event, ' ' ORDER BY seq) FROM events"
+    assert run_sql(empty_dsn, in_order) == "first second third fourth new"
+
+
 async def test_a_migration_can_be_taken_back(empty_dsn: str) -> None:
     await asyncio.to_thread(migrate, empty_dsn, "0001")
     first = await _catalog(empty_dsn)

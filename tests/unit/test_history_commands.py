@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from crypto_exchange.entrypoints.cli.causality import CausalOrder
 from crypto_exchange.entrypoints.cli.main import run
 from tests.unit.test_architecture import modules_after
 from tests.unit.testing.alterations import History, decoded
@@ -118,53 +116,3 @@ def test_checking_needs_nothing_but_msgspec(tmp_path: Path, history: History) ->
     outside = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert outside <= {"__main__", "crypto_exchange", "msgspec"}
     assert "crypto_exchange.bootstrap" not in loaded
-
-
-def test_a_seal_is_exported_after_the_orders_that_it_saw() -> None:
-    order = CausalOrder()
-    deposit, placed, sealed = {"event": "Deposited"}, a_placing(7), a_seal(7)
-
-    told = [list(order.take([each])) for each in (deposit, sealed, placed)]
-
-    assert told == [[deposit], [], [placed, sealed]]
-    assert list(order.rest()) == []
-
-
-def test_orders_that_wait_again_may_be_sealed_again() -> None:
-    order = CausalOrder()
-    returned = {"event": "BatchReturned", "batch": "a"}
-    cancelled = {"event": "OrderCancelled", "order_id": 8}
-    again = a_seal(7, key="b")
-
-    told = [
-        list(order.take(commit))
-        for commit in (
-            [a_placing(7)],
-            [a_placing(8)],
-            [a_seal(7, 8)],
-            [again],
-            [cancelled],
-            [returned],
-        )
-    ]
-
-    assert told[3:] == [[], [], [returned, again, cancelled]]
-
-
-def test_what_never_becomes_possible_is_exported_as_it_is() -> None:
-    order = CausalOrder()
-    ended = {"event": "OrdersFailed", "orders": [[1, 7]]}
-
-    assert list(order.take([a_placing(7)])) == [a_placing(7)]
-    assert list(order.take([ended])) == [ended]
-    assert list(order.take([a_seal(7)])) == []
-    assert list(order.rest()) == [a_seal(7)]
-
-
-def a_placing(order_id: int) -> dict[str, Any]:
-    return {"event": "OrderPlaced", "order_id": order_id}
-
-
-def a_seal(*order_ids: int, key: str = "a") -> dict[str, Any]:
-    orders = [[1, order_id] for order_id in order_ids]
-    return {"event": "PurchaseIntended", "batch": key, "attempt": 1, "orders": orders}

@@ -42,7 +42,8 @@ order_ids = Sequence(
 )
 """One number is a block: that order id and the 99 after it."""
 transfer_ids = Sequence("transfer_ids", start=1, maxvalue=_LARGEST_ID, cache=50, metadata=metadata)
-event_ids = Sequence("event_ids", start=1, maxvalue=_LARGEST_ID, cache=50, metadata=metadata)
+event_ids = Sequence("event_ids", start=1, maxvalue=_LARGEST_ID, metadata=metadata)
+"""Drawn one by one: they tell in which order decisions were made (see `event_log.py`)."""
 
 usernames = Table(
     "usernames",
@@ -168,4 +169,4 @@ events = Table(
     PrimaryKeyConstraint("user_id", "seq"),
     Index("ix_events_log", "xid", "seq"),
 )
-"""Append-only. Read in the order (xid, seq), up to the oldest transaction that is still open."""
+"""Append-only. `seq` says in which order decisions were made, `xid` what was committed together."""

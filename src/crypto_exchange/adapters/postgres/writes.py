@@ -111,7 +111,10 @@ async def write(connection: Connection, change: Change) -> None:
 
 
 def _inserts(change: Change) -> Iterator[tuple[str, Columns]]:
-    """New rows by table, in an order that foreign keys allow; tables without any are left out."""
+    """New rows by table, in an order that foreign keys allow; tables without any are left out.
+
+    Events come last: their numbers are drawn while everything is locked (see `event_log.py`).
+    """
     users = change.users
     tables: tuple[tuple[str, Columns], ...] = (
         ("requests", columns(() if change.request is None else (change.request,))),

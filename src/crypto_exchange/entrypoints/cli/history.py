@@ -7,7 +7,6 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -20,7 +19,6 @@ from crypto_exchange.entrypoints.testing.model import HistoryError, ReferenceMod
 from crypto_exchange.entrypoints.testing.violations import Violation
 from crypto_exchange.settings import Settings
 
-PAGE = 1_000
 _LOOK_S = 0.2
 """How often somebody who follows the log looks for more."""
 
@@ -45,8 +43,8 @@ def check(_settings: Settings, options: argparse.Namespace) -> int:
 
 
 def export(settings: Settings, options: argparse.Namespace) -> int:
-    """Write the header and every event of transactions that have ended, each after those it saw; with
-    `--follow` go on until Ctrl-C.
+    """Write the header and every event, each after those that its decision had seen; with `--follow` go
+    on until Ctrl-C.
     """
     return asyncio.run(_export(settings, options))
 
@@ -61,8 +59,8 @@ async def _export(settings: Settings, options: argparse.Namespace) -> int:
             header = _header(bootstrap.policy(settings), await queries.list_assets())
             file.write(msgspec.json.encode(header) + b"\n")
             try:
-                async for event in in_causal_order(log, follow=options.follow):
-                    file.write(msgspec.json.encode({"record": "event", **event}) + b"\n")
+                async for record in read(log, follow=options.follow):
+                    file.write(msgspec.json.encode(record) + b"\n")
                     written += 1
                     if options.follow:
                         file.flush()
@@ -84,35 +82,16 @@ def _header(policy: Policy, assets: Sequence[Asset]) -> dict[str, Any]:
     }
 
 
-async def in_causal_order(log: Any, *, follow: bool = False) -> AsyncIterator[dict[str, Any]]:
-    """The log's events, transaction by transaction, each with the number of its own as `commit`."""
-    from crypto_exchange.entrypoints.cli.causality import CausalOrder
-
-    order = CausalOrder()
-    async for commit in _commits(log, follow=follow):
-        told = [{**msgspec.to_builtins(each.event), "commit": each.xid} for each in commit]
-        for event in order.take(told):
-            yield event
-    for event in order.rest():
-        yield event
-
-
-async def _commits(log: Any, *, follow: bool) -> AsyncIterator[list[Any]]:
-    """Transactions as lists of events; to `follow` is to wait for more at the end."""
-    last: Any = None
-    rest: list[Any] = []
+async def read(log: Any, *, follow: bool = False) -> AsyncIterator[dict[str, Any]]:
+    """The log's events as records, each with the number of its transaction as `commit`; to `follow` is
+    to wait for more at the end.
+    """
     while True:
-        page = await log.read(last, limit=PAGE)
-        last = page[-1] if page else last
-        commits = [list(each) for _, each in groupby([*rest, *page], lambda e: e.xid)]
-        # Of a full page the newest transaction may go on with the next one.
-        rest = commits.pop() if len(page) == PAGE else []
-        for commit in commits:
-            yield commit
-        if len(page) < PAGE:
-            if not follow:
-                return
-            await asyncio.sleep(_LOOK_S)
+        async for each in log.read():
+            yield {"record": "event", **msgspec.to_builtins(each.event), "commit": each.xid}
+        if not follow:
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 def _feed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -19,11 +18,8 @@ from crypto_exchange.entrypoints.testing.contracts import (
     ExchangeUnderTest,
     QueueTests,
 )
-from crypto_exchange.entrypoints.testing.contracts.queue import Record
 from crypto_exchange.entrypoints.testing.contracts.scene import PRICE, RULE
 
-GIVEN_BACK_S = 5
-"""The most that it takes until a job that was cut off runs again: nobody is far away."""
 BTC = Asset(symbol="BTC", rule=RULE, price=PRICE, priced_at_us=0)
 
 
@@ -63,27 +59,6 @@ class MemoryQueueSuite(QueueTests, port="queue"):
         self.broker.down = True
         yield
         self.broker.down = False
-
-    async def test_a_job_that_is_cut_off_runs_elsewhere(self) -> None:
-        """Whoever stops waits no longer for it, and it is given back."""
-        first, second = await self.queue(), await self.queue()
-        begun, record, never = Record(), Record(), asyncio.Event()
-
-        async def hang(*ids: str) -> None:
-            await begun(*ids)
-            await never.wait()
-
-        first.register("trade", hang)
-        second.register("trade", record)
-        await first.start()
-        await first.send("trade", "BTC")
-        await begun.meets(("BTC",))
-
-        await first.stop(0)
-        await second.start()
-
-        async with asyncio.timeout(GIVEN_BACK_S):
-            await record.meets(("BTC",))
 
 
 @contextmanager
