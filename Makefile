@@ -143,7 +143,7 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test test-browser test-wheel harness chaos mutants mutation check format docs requirements clean
+.PHONY: test test-browser test-wheel harness chaos fuzz mutants mutation check vulnerabilities format docs requirements clean
 # Asserts are rewritten once, and kept.
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --cov --cov-report=
@@ -157,10 +157,11 @@ test-browser: $(BROWSER) ## Test the API's pages in Debian's Chromium; pictures 
 HARNESS := tests/harness tests/unit/test_contracts_memory.py tests/integration/test_contracts_postgres.py \
 	tests/integration/test_redis_adapter.py::TestAssetCache \
 	tests/integration/test_redis_adapter.py::TestAssetCacheWithoutMemory \
-	tests/integration/test_redis_adapter.py::TestTally \
+	tests/integration/test_redis_adapter.py::TestTally tests/integration/test_redis_limiter.py::TestLimiter \
 	tests/integration/test_dramatiq_adapter.py::TestQueue \
 	tests/integration/test_binance_adapter.py::TestExchange \
-	tests/integration/test_ccxt_adapter.py::TestExchange
+	tests/integration/test_ccxt_adapter.py::TestExchange \
+	tests/integration/test_http_level.py::TestOurOwnApi
 
 harness: install-dev ## Run the testing kit over our own adapters, searches for BUDGET=10s each (SEED=)
 	@$(BIN)/python -m pytest -n 2 --cx-seed $(or $(SEED),0) --cx-budget $(or $(BUDGET),10s) \
@@ -171,6 +172,9 @@ test-wheel: install-dev ## Build the wheel, install it elsewhere (from the regis
 
 chaos: install-dev ## Let people trade while everything fails, then compare all records (SEED=, SECONDS=)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+
+fuzz: install-dev ## Send random requests to every call, compare the answers with openapi.json (SEED=, CASES=20000)
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(CASES),--cases $(CASES))
 
 mutants: install-dev ## Show that the tests find seeded bugs: the kit's, then those of the server adapters (SEED=)
 	@$(BIN)/crypto-exchange mutants $(if $(SEED),--seed $(SEED))
@@ -185,6 +189,13 @@ check: install-dev check-containers ## Check format, style, types, architecture 
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
+
+# Advisories come from the package registry, so this is no part of a build that has to work without it.
+vulnerabilities: ## Look up known vulnerabilities of everything that is installed (needs uv and the registry)
+	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make vulnerabilities UV=/path/to/uv" >&2; exit 1; }
+	@for file in requirements/*.txt; do \
+		$(UV) tool run pip-audit --disable-pip --require-hashes --requirement $$file || exit 1; \
+	done
 
 format: install-dev ## Format the code and repair what can be repaired
 	@$(BIN)/ruff format --quiet

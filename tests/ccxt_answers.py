@@ -1,7 +1,8 @@
 """Answers of five exchanges to a purchase of 0.00021 BTC for USDT, written after their documentation.
 
 Keys are method and path, as `Request.call` in test_binance_adapter.py has them. A value that is a
-callable is given the request. Every amount is as the exchange writes it, some as JSON numbers.
+callable is given the request. Every amount is as the exchange writes it, some as JSON numbers. The $77 are
+not of the coin that we pay with.
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ KRAKEN: dict[str, Answer] = {
         "result": {
             "XXBT": {"balance": "0.1234567899", "hold_trade": "0.0000000000"},
             "USDT": {"balance": "1000.12345678", "hold_trade": "10.00000000"},
+            "ZUSD": {"balance": "77.0000", "hold_trade": "0.0000"},
         },
     },
     "POST /0/private/AddOrder": {
@@ -257,6 +259,7 @@ OKX: dict[str, Answer] = {
                     "eq": "1000.123456789",
                     "frozenBal": "10",
                 },
+                {"ccy": "USD", "cashBal": "77", "availBal": "77", "eq": "77", "frozenBal": "0"},
             ],
         }
     ),
@@ -373,6 +376,7 @@ COINBASE: dict[str, Answer] = {
             for currency, value, held in (
                 ("BTC", "0.1234567899", "0"),
                 ("USDT", "990.123456789", "10"),
+                ("USD", "77", "0"),
             )
         ],
         "has_next": False,
@@ -490,6 +494,7 @@ BYBIT: dict[str, Answer] = {
                 "coin": [
                     {"coin": "BTC", "walletBalance": "0.1234567899", "locked": "0"},
                     {"coin": "USDT", "walletBalance": "1000.123456789", "locked": "10"},
+                    {"coin": "USD", "walletBalance": "77", "locked": "0"},
                 ],
             }
         ]
@@ -616,6 +621,14 @@ KUCOIN: dict[str, Answer] = {
                 "balance": "1000.123456789",
                 "available": "990.123456789",
                 "holds": "10",
+            },
+            {
+                "id": "3",
+                "currency": "USD",
+                "type": "trade",
+                "balance": "77",
+                "available": "77",
+                "holds": "0",
             },
         ]
     ),

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
+import crypto_exchange
 from crypto_exchange.adapters.embedded import free_port
 
 Json: TypeAlias = Any
@@ -56,6 +57,8 @@ class RunningServer:
         }
         if self.measured:
             kept |= {n: t for n, t in os.environ.items() if n.startswith(("COV_", "COVERAGE_"))}
+        # A copy of the project starts servers of its own, whatever is installed.
+        kept["PYTHONPATH"] = str(Path(crypto_exchange.__file__).parents[1])
         return {**kept, **own}
 
     @property
@@ -128,8 +131,10 @@ class RunningServer:
 class Person:
     """Somebody with a wallet, who speaks HTTP and nothing else; numbers are exact."""
 
-    def __init__(self, address: str, deposit: str | None = None) -> None:
-        self.client = httpx.Client(base_url=f"{address}/api/v1", timeout=30)
+    def __init__(
+        self, address: str, deposit: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.client = httpx.Client(base_url=f"{address}/api/v1", headers=headers, timeout=30)
         login = {"username": f"p-{secrets.token_hex(6)}", "password": secrets.token_urlsafe(12)}
         answer = self.client.post("/accounts/auth/register/", json=login)
         assert answer.status_code == 201, answer.text

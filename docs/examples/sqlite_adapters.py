@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
+from crypto_exchange.domain.asset import Asset, Inventory, MarketRule, repriced
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import (
@@ -32,16 +32,15 @@ from crypto_exchange.domain.errors import (
     UnknownAsset,
     UsernameTaken,
 )
-from crypto_exchange.domain.ledger import Transfer
 from crypto_exchange.domain.order import Order
-from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.testing import Adapters, Sim
 from sqlite_queries import SqliteReadModels
-from sqlite_rows import Rows, encode, get_wallet
+from sqlite_rows import Rows, encode, get_wallet, get_wallet_of_session, write_transfer
 
 
 class SqliteUnitOfWork:
@@ -63,6 +62,9 @@ class SqliteUnitOfWork:
 
     async def get_wallet(self, user_id: int) -> Wallet:
         return get_wallet(self._rows, user_id)
+
+    async def get_wallet_of_session(self, user_id: int, session_id: str) -> Wallet:
+        return get_wallet_of_session(self._rows, user_id, session_id)
 
     async def find_request(self, user_id: int, operation: str, key: str) -> StoredRequest | None:
         where = "user_id = ? AND operation = ? AND key = ?"
@@ -89,7 +91,8 @@ class SqliteUnitOfWork:
 
     async def get_batch(self, key: str) -> OpenBatch:
         batch = self._rows.get(Batch, "batches", "key = ?", key)
-        newest, members = "batch = ? AND attempt = ?", "batch = ? AND state = 'pending' ORDER BY id"
+        newest = "batch = ? AND attempt = ?"
+        members = "batch = ? AND state = 'pending' ORDER BY created_at_us, id"
         return OpenBatch(
             batch=batch,
             purchase=self._rows.find(Purchase, "purchases", newest, key, batch.attempt),
@@ -113,6 +116,13 @@ class SqliteUnitOfWork:
     async def find_session(self, user_id: int, session_id: str) -> Session | None:
         return self._rows.find(Session, "sessions", "user_id = ? AND id = ?", user_id, session_id)
 
+    async def list_sessions(self, user_id: int) -> tuple[Session, ...]:
+        where = "user_id = ? AND ended_at_us = 0 ORDER BY created_at_us, id"
+        return tuple(self._rows.fetch(Session, "sessions", where, user_id))
+
+    async def find_second_factor(self, user_id: int) -> SecondFactor | None:
+        return self._rows.find(SecondFactor, "second_factors", "user_id = ?", user_id)
+
     def write(self, change: Change) -> None:
         """Write a change inside a transaction."""
         if change.request is not None:
@@ -128,6 +138,8 @@ class SqliteUnitOfWork:
                 "INSERT INTO inventory VALUES (?, '0', '0', '0', 0, 0, 0)", asset.symbol
             )
         self._write_documents(change)
+        for s in change.forgotten:
+            self._rows.select("DELETE FROM sessions WHERE user_id = ? AND id = ?", s.user_id, s.id)
         if change.inventory is not None:
             self._write_inventory(change.inventory)
         self._write_balances(change)
@@ -135,7 +147,7 @@ class SqliteUnitOfWork:
             values = purchase.batch, purchase.attempt, encode(fill)
             self._rows.write("INSERT INTO fills VALUES (?, ?, ?)", *values)
         for transfer in change.transfers:
-            self._write_transfer(transfer)
+            write_transfer(self._rows, transfer)
         for event in change.events:
             self._rows.write("INSERT INTO events (body) VALUES (?)", encode(event))
 
@@ -148,6 +160,7 @@ class SqliteUnitOfWork:
     def _write_documents(self, change: Change) -> None:
         for table, new in (
             ("sessions", change.new_sessions),
+            ("second_factors", change.new_factors),
             ("orders", change.new_orders),
             ("batches", change.new_batches),
             ("purchases", change.new_purchases),
@@ -157,7 +170,9 @@ class SqliteUnitOfWork:
             for row in new:
                 self._rows.insert(table, row, Conflict(f"expected new {table}, one was there"))
         for table, moves in (
+            ("users", change.passwords),
             ("sessions", change.sessions),
+            ("second_factors", change.factors),
             ("assets", [self._keep_price(move) for move in change.assets]),
             ("orders", change.orders),
             ("batches", change.batches),
@@ -179,8 +194,7 @@ class SqliteUnitOfWork:
             "UPDATE inventory SET quantity = plus(quantity, ?), reserved = ?, expected = ?, failures = ?, "
             "retry_at_us = ?, version = ? WHERE asset = ? AND version = ?",
             *(str(after.quantity - before.quantity), str(after.reserved), str(after.expected)),
-            *(after.failures, after.retry_at_us, after.version),
-            *(before.asset, before.version),
+            *(after.failures, after.retry_at_us, after.version, before.asset, before.version),
         )
 
     def _write_balances(self, change: Change) -> None:
@@ -199,14 +213,6 @@ class SqliteUnitOfWork:
         for symbol, quantity in deltas.inventory.items():
             update = "UPDATE inventory SET quantity = plus(quantity, ?) WHERE asset = ?"
             self._rows.write(update, str(quantity), symbol)
-
-    def _write_transfer(self, transfer: Transfer) -> None:
-        self._rows.write(
-            "INSERT INTO transfers (kind, debit, credit, currency, amount, at_us, order_id) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *(transfer.kind.value, transfer.debit.name, transfer.credit.name, transfer.currency),
-            *(str(transfer.amount), transfer.at_us, transfer.order_id),
-        )
 
     def _inventory(self, symbol: str) -> Inventory:
         ((_, *found),) = self._rows.select("SELECT * FROM inventory WHERE asset = ?", symbol)
@@ -237,12 +243,8 @@ class SqliteStore:
 
     async def save_prices(self, prices: Mapping[str, int], at_us: int) -> tuple[Asset, ...]:
         with self._rows.transaction():
-            for asset in self._assets(prices):
-                kept_us = asset.priced_at_us
-                if kept_us is None or not at_us < kept_us <= at_us + CLOCK_LEEWAY_US:
-                    price = prices[asset.symbol]
-                    now = msgspec.structs.replace(asset, price=price, priced_at_us=at_us)
-                    self._rows.move("assets", Transition(asset, now))
+            for old in self._assets(prices):
+                self._rows.move("assets", Transition(old, repriced(old, prices[old.symbol], at_us)))
         return tuple(self._rows.fetch(Asset, "assets", "true ORDER BY symbol"))
 
     async def save_rules(self, rules: Mapping[str, MarketRule | None]) -> None:

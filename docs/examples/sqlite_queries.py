@@ -12,6 +12,7 @@ from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, USD_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.statement import Statement
+from crypto_exchange.domain.user import Session
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
@@ -138,6 +139,14 @@ class SqliteReadModels:
         newest = "ORDER BY state = 'rejected', timestamp_ms DESC, batch, attempt LIMIT 200"
         where = "state IN ('not_placed', 'rejected') AND timestamp_ms >= ?"
         return self._purchases(f"{where} {newest}", since_ms)
+
+    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+        where = "ended_at_us > 0 AND ended_at_us >= ?"
+        return tuple(self._rows.fetch(Session, "sessions", where, since_us))
+
+    async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
+        where = "expires_at_us < ? ORDER BY expires_at_us LIMIT 1000"
+        return tuple(self._rows.fetch(Session, "sessions", where, before_us))
 
     async def list_breaks(self) -> tuple[Break, ...]:
         oldest = "closed_at_us IS NULL ORDER BY opened_at_us, key"

@@ -13,15 +13,23 @@ from typing import Any, TypeVar
 import msgspec
 
 from crypto_exchange.domain.change import Transition
-from crypto_exchange.domain.errors import Conflict, InvariantViolation, NotFound, Unavailable
+from crypto_exchange.domain.errors import (
+    Conflict,
+    InvariantViolation,
+    NotFound,
+    Unavailable,
+    session_ended,
+)
+from crypto_exchange.domain.ledger import Transfer
 from crypto_exchange.domain.wallet import Wallet
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
 # The columns that name a document, that a transition of it compares, and that are looked up besides.
 DOCUMENTS = {
-    "users": ("id", "", "username"),
-    "sessions": ("user_id id", "generation revoked", ""),
+    "users": ("id", "version", "username"),
+    "sessions": ("user_id id", "generation ended_at_us", "created_at_us expires_at_us"),
+    "second_factors": ("user_id", "version", ""),
     "assets": ("symbol", "version", ""),
     "orders": ("id", "version", "user_id asset state batch direct total charged created_at_us"),
     "batches": ("key", "version", "state due_at_us"),
@@ -137,6 +145,25 @@ def get_wallet(rows: Rows, user_id: int) -> Wallet:
     for found in rows.select("SELECT * FROM wallets WHERE user_id = ?", user_id):
         return Wallet(user_id, int(found[1]), found[2])
     raise NotFound("wallet of user", user_id)
+
+
+def get_wallet_of_session(rows: Rows, user_id: int, session_id: str) -> Wallet:
+    """Raises `NotFound`, and `Unauthenticated` if there is no such session that lives."""
+    wallet = get_wallet(rows, user_id)
+    lives = "SELECT 1 FROM sessions WHERE user_id = ? AND id = ? AND ended_at_us = 0"
+    if not rows.select(lives, user_id, session_id):
+        raise session_ended()
+    return wallet
+
+
+def write_transfer(rows: Rows, transfer: Transfer) -> None:
+    """One row of the ledger."""
+    rows.write(
+        "INSERT INTO transfers (kind, debit, credit, currency, amount, at_us, order_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(transfer.kind.value, transfer.debit.name, transfer.credit.name, transfer.currency),
+        *(str(transfer.amount), transfer.at_us, transfer.order_id),
+    )
 
 
 def encode(row: object) -> str:

@@ -28,6 +28,7 @@ from crypto_exchange.adapters.faults import (
     CrashPoints,
     SkewedClock,
 )
+from crypto_exchange.adapters.memory import FallbackLimiter, MemoryLimiter
 from crypto_exchange.adapters.postgres import (
     Database,
     EventLog,
@@ -37,10 +38,21 @@ from crypto_exchange.adapters.postgres import (
     PostgresReadModels,
     open_database,
 )
-from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
-from crypto_exchange.adapters.security import Argon2Passwords, JwtTokens
+from crypto_exchange.adapters.redis import (
+    RedisAssetCache,
+    RedisConnection,
+    RedisLimiter,
+    RedisTally,
+)
+from crypto_exchange.adapters.security import (
+    Argon2Passwords,
+    FernetVault,
+    JwtTokens,
+    load_common_passwords,
+)
 from crypto_exchange.adapters.system import SystemClock
-from crypto_exchange.domain import ports
+from crypto_exchange.domain import credentials, ports
+from crypto_exchange.domain.access import CommonPasswords
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.settings import InvalidSettingsError, Settings, SettingsError
@@ -84,7 +96,7 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
         stack.callback(passwords.close)
         container = _container(settings, database, redis)
         container.register(ports.Exchange, instance=exchange)
-        container.register(ports.PasswordHasher, instance=passwords)
+        container.register(credentials.PasswordHasher, instance=passwords)
         opened = Opened(
             context=build(container),
             database=database,
@@ -116,6 +128,7 @@ def policy(settings: Settings) -> Policy:
         pricing=settings.pricing.otherwise,
         asset_pricing=tuple(settings.pricing.by_asset.items()),
         take_along=settings.take_along,
+        step_up_withdrawal=settings.step_up_withdrawal,
     )
 
 
@@ -203,7 +216,9 @@ def _container(settings: Settings, database: Database, redis: RedisConnection) -
     clock = _clock(settings)
     rules = policy(settings)
     tally = RedisTally(redis, threshold=rules.threshold)
-    tokens = JwtTokens(keys=[settings.jwt_secret_key or ""], now_us=clock.now_us)
+    tokens = JwtTokens(keys=settings.jwt_secret_key or (), now_us=clock.now_us)
+    common = load_common_passwords() if settings.common_passwords else frozenset()
+    limiter = FallbackLimiter(RedisLimiter(redis), MemoryLimiter(SystemClock().monotonic_us))
     container = punq.Container()
     container.register(Policy, instance=rules)
     container.register(ports.Clock, instance=clock)
@@ -214,7 +229,10 @@ def _container(settings: Settings, database: Database, redis: RedisConnection) -
     container.register(ports.AssetCache, instance=RedisAssetCache(redis))
     container.register(ports.Tally, instance=tally)
     container.register(RedisTally, instance=tally)
-    container.register(ports.Tokens, instance=tokens)
+    container.register(ports.Limiter, instance=limiter)
+    container.register(credentials.Tokens, instance=tokens)
+    container.register(credentials.Vault, instance=FernetVault(settings.secret_key or ()))
+    container.register(CommonPasswords, instance=CommonPasswords(common))
     return container
 
 

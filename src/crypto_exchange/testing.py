@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         memory_adapters,
     )
     from crypto_exchange.entrypoints.testing.contracts import (
+        AccountsTests,
         AssetCacheTests,
         AuditTests,
         ClockTests,
         ExchangePortTests,
         ExchangeUnderTest,
         IdsTests,
+        LimiterTests,
         MarketTests,
         PasswordHasherTests,
         QueueTests,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         ToldOrder,
         ToldTrade,
         UnitOfWorkTests,
+        VaultTests,
     )
     from crypto_exchange.entrypoints.testing.history import History
     from crypto_exchange.entrypoints.testing.http.machine import HttpMachine
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
         Price,
         Refuse,
         Repeat,
+        Restart,
         Rule,
         Setup,
         Speak,
@@ -82,6 +86,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MUTANTS",
+    "AccountsTests",
     "Adapters",
     "AggregationMachine",
     "AggregationSuite",
@@ -109,6 +114,7 @@ __all__ = [
     "IdsTests",
     "KitOptions",
     "Late",
+    "LimiterTests",
     "MarketTests",
     "Mutant",
     "Pass",
@@ -122,6 +128,7 @@ __all__ = [
     "Refuse",
     "RefusedOrderTests",
     "Repeat",
+    "Restart",
     "Rule",
     "Script",
     "ScriptedVenueTests",
@@ -137,6 +144,7 @@ __all__ = [
     "ToldOrder",
     "ToldTrade",
     "UnitOfWorkTests",
+    "VaultTests",
     "Violation",
     "Wake",
     "Withdraw",
@@ -156,10 +164,10 @@ _PACKAGE = "crypto_exchange.entrypoints.testing"
 _HOMES = {
     "adapters": "Adapters Factory Sim Supports memory_adapters",
     "contracts": (
-        "AssetCacheTests AuditTests ClockTests ExchangePortTests ExchangeUnderTest "
-        "IdsTests MarketTests PasswordHasherTests QueueTests ReadModelsTests "
+        "AccountsTests AssetCacheTests AuditTests ClockTests ExchangePortTests ExchangeUnderTest "
+        "IdsTests LimiterTests MarketTests PasswordHasherTests QueueTests ReadModelsTests "
         "ReconciliationTests RefusedOrderTests Script ScriptedVenueTests TallyTests TallyUnderTest "
-        "TokensTests ToldOrder ToldTrade UnitOfWorkTests"
+        "TokensTests ToldOrder ToldTrade UnitOfWorkTests VaultTests"
     ),
     "history": "History",
     "http.machine": "HttpMachine",
@@ -175,7 +183,7 @@ _HOMES = {
     "simulation": "replay simulate",
     "steps": (
         "Aim Answer Buy Cancel Clock Deposit Down Flush Freeze Halt Late Pass Price "
-        "Refuse Repeat Rule Setup Speak Together Wake Withdraw Work"
+        "Refuse Repeat Restart Rule Setup Speak Together Wake Withdraw Work"
     ),
     "suite": "AggregationSuite KitOptions",
     "venue": "SimExchange",

@@ -37,7 +37,9 @@ class ScriptedBinance:
             self._script.look_up()
         answers: dict[str, Callable[[Row], bytes]] = {
             "GET exchangeInfo": lambda _: http({"symbols": [self._market()]}),
-            "GET ticker/price": lambda _: http([{"symbol": self._symbol, "price": "50000.00"}]),
+            "GET ticker/price": lambda _: http(
+                [{"symbol": self._symbol, "price": self._script.price}]
+            ),
             "GET account": lambda _: http(self._account()),
             "GET order": self._order,
             "GET allOrders": lambda asked: http(_page(self._listed(), "orderId", asked)),
@@ -91,7 +93,7 @@ class ScriptedBinance:
             "clientOrderId": told.purchase.client_order_id,
             "side": "BUY",
             "status": told.status or "FILLED",
-            "origQty": format_units(told.purchase.quantity, told.purchase.scale, 0),
+            "origQty": format_units(told.ordered, told.purchase.scale, 0),
             "executedQty": f"{sum((Decimal(t.quantity) for t in told.trades), Decimal(0)):f}",
             "time": told.at_ms,
             **_constant(),
@@ -130,7 +132,8 @@ class ScriptedBinance:
             "balances": [
                 {"asset": QUOTE if name == "USD" else name, "free": free, "locked": held}
                 for name, (free, held) in self._script.balances.items()
-            ],
+            ]
+            + [{"asset": "USD", "free": "77", "locked": "0"}],  # dollars that we do not pay with
         }
 
     def _market(self) -> Row:

@@ -12,6 +12,7 @@ SUITES = {
         "tests/integration/test_redis_adapter.py::TestAssetCache",
         "tests/integration/test_redis_adapter.py::TestAssetCacheWithoutMemory",
         "tests/integration/test_redis_adapter.py::TestTally",
+        "tests/integration/test_redis_limiter.py::TestLimiter",
     ),
     f"{_ADAPTERS}.dramatiq": ("tests/integration/test_dramatiq_adapter.py",),
     f"{_ADAPTERS}.exchange": (
@@ -176,6 +177,41 @@ SERVER_MUTANTS = (
         before="sha256(encode(command)).hexdigest()",
         after='sha256(b"").hexdigest()',
         origin="M32 same key, other body accepted",
+    ),
+    Mutant(
+        name="S20",
+        title="a block of calls is granted as a whole, however few are left",
+        module=f"{_ADAPTERS}.redis.limiter",
+        before="math.min(count, quota - used)",
+        after="(used < quota) and count or 0",
+    ),
+    Mutant(
+        name="S21",
+        title="every call makes the window of a rate limit longer",
+        module=f"{_ADAPTERS}.redis.limiter",
+        before="redis.call('INCRBY', KEYS[1], granted)",
+        after="redis.call('SET', KEYS[1], used + granted, 'PX', window_ms)",
+    ),
+    Mutant(
+        name="S22",
+        title="a caller may say itself which address it is counted for",
+        module=f"{_HTTP}.addresses",
+        before="if _is_in(address, trusted):",
+        after="if trusted:",
+    ),
+    Mutant(
+        name="S23",
+        title="of many requests at once each takes a block of calls",
+        module=f"{_HTTP}.leases",
+        before="if known is not None:",
+        after="if known is not None and not known.granted:",
+    ),
+    Mutant(
+        name="S24",
+        title="a block of calls is still used when its window is over",
+        module=f"{_HTTP}.leases",
+        before="if reset_us <= 0:",
+        after="if reset_us < 0:",
     ),
 )
 

@@ -84,7 +84,9 @@ class TestKraken(RefusedOrderTests):
 
 class TestOkx(TestKraken):
     exchange_id = "okx"
+    requests_expire = False
 
 
 class TestBybit(TestKraken):
     exchange_id = "bybit"
+    requests_expire = False

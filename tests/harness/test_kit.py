@@ -10,10 +10,8 @@ import pytest
 from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim, memory_adapters
 from crypto_exchange.entrypoints.testing.audit_decisions import AuditDecisionTests
-from crypto_exchange.entrypoints.testing.corners import CORNERS
 from crypto_exchange.entrypoints.testing.decisions import DecisionTests
 from crypto_exchange.entrypoints.testing.reach import Reach
-from crypto_exchange.entrypoints.testing.simulation import replay
 from crypto_exchange.entrypoints.testing.suite import SearchTests
 
 
@@ -27,6 +25,8 @@ class TestAuditDecisions(AuditDecisionTests):
 
 @pytest.mark.no_cover  # what it searches is measured where it is tested: that doubles the time
 class TestMemory(SearchTests, port="memory"):
+    every_corner = True
+
     @override
     def make_adapters(self, sim: Sim) -> Adapters:
         return memory_adapters(sim)
@@ -34,13 +34,8 @@ class TestMemory(SearchTests, port="memory"):
     @override
     def test_corners_find_nothing(self, request: pytest.FixtureRequest) -> None:
         """All of them, and together they meet what drawn traffic seldom meets."""
-        seed = request.getfixturevalue("kit_options").seed
-
         with Reach() as reach:
-            for corner in CORNERS:
-                replay(
-                    corner.steps, setup=corner.setup, seed=seed, adapters=self.make_adapters
-                ).require_sound()
+            super().test_corners_find_nothing(request)
 
         met = {name for name, count in reach.counts.items() if count}
         assert met >= {
@@ -52,6 +47,7 @@ class TestMemory(SearchTests, port="memory"):
             "a repeated command",
             "a key used for another command",
             "orders taken along",
+            "a large order that left while those it took along waited on",
             "an order served from the inventory",
             "two workers at once",
         }

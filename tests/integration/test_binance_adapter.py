@@ -185,8 +185,8 @@ class TestExchange(ExchangePortTests):
     """Through a wire that loses answers when it is told to."""
 
     @pytest.fixture(autouse=True)
-    def take(self, paper: Paper) -> None:
-        self.paper, self.losing = paper, False
+    def take(self, paper: Paper, request: pytest.FixtureRequest) -> None:
+        self.paper, self.losing, self.request = paper, False, request
 
     @override
     async def make_exchange(self) -> ExchangeUnderTest:
@@ -205,6 +205,12 @@ class TestExchange(ExchangePortTests):
 
         server = await self.resources.enter_async_context(listening(forward))
         exchange = await self.resources.enter_async_context(connected(server.url))
+        return ExchangeUnderTest(exchange, ABAN, self.lose_answers)
+
+    @override
+    async def make_slow(self) -> ExchangeUnderTest:
+        url = url_of(self.request.getfixturevalue("slow_paper"))
+        exchange = await self.resources.enter_async_context(connected(url))
         return ExchangeUnderTest(exchange, ABAN, self.lose_answers)
 
     @contextmanager

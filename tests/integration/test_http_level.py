@@ -29,7 +29,7 @@ def check(url: str, **options: int) -> HttpReport:
 class TestOurOwnApi(HttpSuite):
     """It keeps every rule, and the run meets every edge."""
 
-    options: ClassVar = {"examples": 1, "steps": 12, "protocol_examples": 1, "people": 8}
+    options: ClassVar = {"examples": 1, "steps": 12, "protocol_examples": 3, "people": 8}
 
     @pytest.fixture(autouse=True)
     def _named(self, server: RunningServer) -> None:

@@ -146,6 +146,17 @@ def test_an_administrator_can_be_created_and_log_in(server: RunningServer) -> No
     assert person.client.post("/accounts/auth/login/", json=login).status_code == 200
 
 
+def test_the_embedded_demo_takes_common_passwords_by_every_way_in(server: RunningServer) -> None:
+    created = server.command(
+        "create-superuser", "--username", "root-2", "--password-stdin", stdin="password1\n"
+    )
+    person = Person(server.run_file["api_url"])
+    login = {"username": "lazy-1", "password": "password1"}
+
+    assert created.returncode == 0, created.stderr
+    assert person.client.post("/accounts/auth/register/", json=login).status_code == 201
+
+
 def test_moved_capital_is_booked(server: RunningServer) -> None:
     before = Decimal(server.ledger()["accounts"]["house:capital:USD"])
 

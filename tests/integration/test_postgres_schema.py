@@ -104,6 +104,36 @@ async def test_events_that_were_numbered_in_blocks_keep_the_order_of_their_trans
     assert run_sql(empty_dsn, in_order) == "first second third fourth new"
 
 
+DAY_14 = 14 * 24 * 3600 * 10**6
+
+
+async def test_sessions_from_before_are_as_good_as_they_were(empty_dsn: str) -> None:
+    await asyncio.to_thread(migrate, empty_dsn, "0003")
+    run_sql(empty_dsn, "INSERT INTO users VALUES (1, 'ann', 'hash', 'user')")
+    run_sql(
+        empty_dsn,
+        f"INSERT INTO sessions VALUES (1, 'a', 2, {DAY_14 + 9}, false), (1, 'b', 0, 9, true)",
+    )
+
+    await asyncio.to_thread(migrate, empty_dsn)
+
+    async with opened_database(empty_dsn) as database, PostgresBegin(database)() as work:
+        work.abandon()
+        assert (await work.get_user(1)).version == 0
+        live = Session(
+            user_id=1,
+            id="a",
+            generation=2,
+            created_at_us=9,
+            used_at_us=9,
+            expires_at_us=DAY_14 + 9,
+        )
+        assert await work.list_sessions(1) == (live,)
+        ended = await work.find_session(1, "b")
+    assert ended is not None
+    assert ended.revoked
+
+
 async def test_a_migration_can_be_taken_back(empty_dsn: str) -> None:
     await asyncio.to_thread(migrate, empty_dsn, "0001")
     first = await _catalog(empty_dsn)

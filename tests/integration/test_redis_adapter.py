@@ -106,6 +106,11 @@ class TestAssetCacheWithoutMemory(TestAssetCache):
 
 class TestTally(_OverValkey, TallyTests):
     @override
+    async def wake_up_seconds_left(self, under_test: TallyUnderTest, symbol: str) -> float:
+        async with Redis.from_url(self.url) as client:
+            return float(await client.pttl(f"cx:{{{symbol}}}:wake")) / 1_000
+
+    @override
     def make_tally(self, threshold: int) -> TallyUnderTest:
         tally = RedisTally(self.connect(), threshold=threshold)
 

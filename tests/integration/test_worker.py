@@ -26,6 +26,7 @@ from crypto_exchange.domain import access, ports
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.breaks import BreakKind
 from crypto_exchange.domain.cashier import Deposit
+from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.order import Order, OrderState
@@ -35,7 +36,7 @@ from crypto_exchange.domain.purchase import Outcome, Purchase
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.use_cases import orders, wallets
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.domain.user import User
+from crypto_exchange.domain.user import Session, User
 from crypto_exchange.entrypoints.worker import main, repetition
 from crypto_exchange.entrypoints.worker.parts import TRADE, Job, Wakeups, WorkerParts
 from crypto_exchange.entrypoints.worker.repetition import repeat
@@ -208,6 +209,18 @@ async def test_without_queue_and_wake_ups_the_scan_does_it_all(service: Service)
         await service.completed(placed)
 
     assert len(service.exchange.received) == 3  # the first large one takes the small ones along
+
+
+async def test_sessions_that_have_expired_are_forgotten(service: Service) -> None:
+    far_us = service.context.clock.now_us() * 2
+    for ident, expires_at_us in (("expired", 1), ("live", far_us)):
+        session = Session(user_id=service.user_id, id=ident, expires_at_us=expires_at_us)
+        service.state.apply(Change(new_sessions=(session,)))
+
+    async with working(service.context):
+        await eventually(lambda: len(service.state.sessions) == 1)
+
+    assert [ident for _, ident in service.state.sessions] == ["live"]
 
 
 async def test_orders_below_the_threshold_keep_waiting(service: Service) -> None:

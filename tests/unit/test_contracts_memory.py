@@ -10,29 +10,36 @@ import pytest
 from typing_extensions import override
 
 from crypto_exchange.adapters.memory import (
+    FallbackLimiter,
     InsecureHasher,
     MemoryAssetCache,
     MemoryBegin,
     MemoryClock,
     MemoryExchange,
+    MemoryLimiter,
     MemoryTally,
     OpaqueTokens,
+    ReadableVault,
     Silence,
 )
 from crypto_exchange.adapters.system import SystemClock
+from crypto_exchange.domain.credentials import PasswordHasher, Tokens, Vault
 from crypto_exchange.domain.errors import OutcomeUnknown, Unauthenticated, Unavailable
 from crypto_exchange.domain.events import AnyEvent
+from crypto_exchange.domain.limits import Grant, Limit
 from crypto_exchange.domain.policy import Policy
-from crypto_exchange.domain.ports import AssetCache, Clock, PasswordHasher, Tokens
+from crypto_exchange.domain.ports import AssetCache, Clock, Limiter
 from crypto_exchange.domain.purchase import Absent, Filled, Purchase, Rejected, RejectionKind
 from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
 from crypto_exchange.entrypoints.testing.adapters import Adapters, Sim, memory_adapters
 from crypto_exchange.entrypoints.testing.contracts import (
+    AccountsTests,
     AssetCacheTests,
     AuditTests,
     Books,
     ClockTests,
     IdsTests,
+    LimiterTests,
     MarketTests,
     PasswordHasherTests,
     ReadModelsTests,
@@ -42,6 +49,7 @@ from crypto_exchange.entrypoints.testing.contracts import (
     TallyUnderTest,
     TokensTests,
     UnitOfWorkTests,
+    VaultTests,
 )
 from crypto_exchange.entrypoints.testing.memory_books import MemoryBooks
 from crypto_exchange.entrypoints.testing.memory_ports import (
@@ -89,6 +97,10 @@ class TestIds(_OverMemory, IdsTests):
     pass
 
 
+class TestAccounts(_OverMemory, AccountsTests):
+    pass
+
+
 class TestAssetCache(AssetCacheTests):
     @override
     def make_cache(self) -> AssetCache:
@@ -106,6 +118,33 @@ class TestTally(TallyTests):
             return taken
 
         return TallyUnderTest(tally, take_wake_ups)
+
+
+class _OverAMemoryLimiter(LimiterTests):
+    clock: MemoryClock
+
+    @override
+    async def pass_time(self, duration_us: int) -> None:
+        self.clock.advance(duration_us)
+
+
+class TestLimiter(_OverAMemoryLimiter):
+    @override
+    def make_limiter(self) -> Limiter:
+        self.clock = MemoryClock()
+        return MemoryLimiter(self.clock.now_us)
+
+
+class TestLimiterWithoutTheSharedOne(_OverAMemoryLimiter):
+    @override
+    def make_limiter(self) -> Limiter:
+        self.clock = MemoryClock()
+        return FallbackLimiter(GoneLimiter(), MemoryLimiter(self.clock.now_us))
+
+
+class GoneLimiter:
+    async def take(self, key: str, limit: Limit, count: int) -> Grant:
+        raise Unavailable("nobody is there")
 
 
 class TestQueue(MemoryQueueSuite):
@@ -134,6 +173,12 @@ class TestTokens(TokensTests):
     @override
     def make_tokens(self) -> Tokens:
         return OpaqueTokens()
+
+
+class TestVault(VaultTests):
+    @override
+    def make_vault(self) -> Vault:
+        return ReadableVault()
 
 
 class TestExchange(MemoryExchangeSuite):

@@ -12,7 +12,7 @@ from crypto_exchange.settings import SETTINGS
 from tests.documents import DOCUMENTS, PARTS, ROOT, list_commands, renewed
 
 WRITTEN = {document: (ROOT / document).read_text() for document in DOCUMENTS}
-ALL = WRITTEN | {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text()}
+ALL = WRITTEN | {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "SECURITY.md")}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -1,5 +1,6 @@
 """Passwords and tokens."""
 
+import asyncio
 import base64
 import json
 import secrets
@@ -10,9 +11,10 @@ import jwt
 import pytest
 from typing_extensions import override
 
-from crypto_exchange.adapters.security import Argon2Passwords, JwtTokens
-from crypto_exchange.domain.errors import Unauthenticated
-from crypto_exchange.domain.user import Role, Session
+from crypto_exchange.adapters.security import Argon2Passwords, JwtTokens, load_common_passwords
+from crypto_exchange.domain.access import plain_password
+from crypto_exchange.domain.errors import Unauthenticated, Unavailable
+from crypto_exchange.domain.user import ChallengeClaims, Role, Session, User
 from crypto_exchange.entrypoints.testing.contracts import PasswordHasherTests, TokensTests
 
 KEY, OTHER_KEY = "k" * 31 + "1", "k" * 31 + "2"
@@ -84,6 +86,51 @@ async def test_hashes_are_computed_in_threads_of_a_bounded_number() -> None:
     names = [t.name for t in threading.enumerate() if t in passwords._threads._threads]
     assert names == ["passwords_0"]
     passwords.close()
+
+
+async def test_more_than_may_wait_are_refused_at_once_and_others_served() -> None:
+    passwords = Argon2Passwords(memory_kib=64, time_cost=1, workers=1, waiting=2)
+
+    results = await asyncio.gather(
+        *(passwords.hash("correct horse") for _ in range(5)), return_exceptions=True
+    )
+    later = await passwords.verify("correct horse", None)
+
+    assert [type(result) for result in results] == [str, str, str, Unavailable, Unavailable]
+    assert not later
+    passwords.close()
+
+
+async def test_whoever_gives_up_waiting_leaves_the_queue() -> None:
+    passwords = Argon2Passwords(memory_kib=64, time_cost=1, workers=1, waiting=1)
+
+    tasks = [asyncio.create_task(passwords.hash("correct horse")) for _ in range(2)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert await passwords.hash("correct horse")
+    passwords.close()
+
+
+async def test_a_hash_of_weaker_parameters_is_outdated(passwords: Argon2Passwords) -> None:
+    weaker = Argon2Passwords(memory_kib=64, time_cost=1)
+
+    hashed = await weaker.hash("correct horse")
+
+    assert passwords.is_outdated(hashed)
+    assert not weaker.is_outdated(hashed)
+    assert await passwords.verify("correct horse", hashed)
+
+
+def test_the_list_of_common_passwords_holds_what_could_be_registered_with() -> None:
+    common = load_common_passwords()
+
+    assert len(common) > 1_000
+    assert {"password", "12345678", "qwertyuiop", "iloveyou1", "trustno1"} <= common
+    assert all(len(word) >= 8 and word == plain_password(word) for word in common)
+    assert not {"correct horse", "battery staple", "new_password"} & common
 
 
 def test_tokens_name_type_key_issuer_audience_and_times(tokens: JwtTokens) -> None:
@@ -260,3 +307,31 @@ def forge(
     algorithm = jwt.get_algorithm_by_name("HS384" if fields["alg"] == "HS384" else "HS256")
     signature = algorithm.sign(signed.encode(), KEY.encode())
     return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def test_a_challenge_is_good_for_five_minutes(tokens: JwtTokens, watch: Watch) -> None:
+    challenge = tokens.challenge(User(id=7, username="alice", password_hash="", version=5))
+    assert jwt.get_unverified_header(challenge)["typ"] == "mfa+jwt"
+    assert (
+        jwt.decode(challenge, options={"verify_signature": False})["aud"] == "crypto_exchange/mfa"
+    )
+
+    watch.now_s += 299
+    assert tokens.read_challenge(challenge) == ChallengeClaims(7, 5)
+    watch.now_s += 1
+
+    with pytest.raises(Unauthenticated, match="challenge: expected one that is still good"):
+        tokens.read_challenge(challenge)
+
+
+def test_an_access_token_says_how_and_when_in_standard_words(tokens: JwtTokens) -> None:
+    """RFC 8176 names the methods, RFC 9470 asks for the time."""
+    plain = tokens.issue(Role.USER, SESSION)
+    verified = tokens.issue(Role.USER, SESSION, verified_at_us=NOW_S * 1_000_000 + 999_999)
+
+    said = jwt.decode(verified.access, options={"verify_signature": False})
+    unsaid = jwt.decode(plain.access, options={"verify_signature": False})
+
+    assert (said["amr"], said["auth_time"]) == (["pwd", "otp", "mfa"], NOW_S)
+    assert unsaid.keys().isdisjoint({"amr", "auth_time"})
+    assert tokens.read_access(verified.access).verified_at_us == NOW_S * 1_000_000

@@ -1,6 +1,7 @@
 """Settings: what each may be, and the sentence that a wrong one gets."""
 
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_embedded_mode() -> None:
     assert settings.max_wait == 24 * 3600 * 10**6
     assert settings.price_max_age == 180 * 10**6
     assert settings.exchange_window == 5 * 10**6
+    assert settings.step_up_withdrawal == 1_000 * 10**8
     assert settings.scan_interval == 10**6
     assert (settings.spread_bps, settings.price_tolerance_bps) == (0, 200)
     assert settings.on_deadline is OnDeadline.REFUND
@@ -58,11 +60,12 @@ def test_an_empty_environment_gives_the_defaults_of_the_embedded_mode() -> None:
     assert [settings.secret_key, settings.exchange_url, settings.paper_port] == [None] * 3
     assert [settings.paper_prices, settings.paper_candles, settings.paper_rules] == [{}] * 3
     assert settings.rate_limit_user == Rate(1000, 3600)
+    assert settings.trusted_proxies == ()
     assert settings.environment == {}
 
 
 def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None:
-    assert len(SETTINGS) == 55
+    assert len(SETTINGS) == 58
     for name, setting in SETTINGS.items():
         assert setting.description, name
         if setting.default is not None:
@@ -88,6 +91,9 @@ def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None
         ),
         ("AUDIT_INTERVAL", "10s", 10 * 10**6),
         ("AUDIT_INTERVAL", "off", None),
+        ("STEP_UP_WITHDRAWAL", "250.50", 25_050_000_000),
+        ("STEP_UP_WITHDRAWAL", "0", 0),
+        ("STEP_UP_WITHDRAWAL", "off", None),
         ("TAKE_ALONG", "off", False),
         ("DEBUG", "1", True),
         ("LOGLEVEL", "WARNING", "warning"),
@@ -108,6 +114,11 @@ def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None
         ("RATE_LIMIT_LOGIN", "5/second", Rate(5, 1)),
         ("RATE_LIMIT_IP", "10/day", Rate(10, 86_400)),
         ("RATE_LIMIT_IP", "off", None),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.7, 192.168.0.0/16,fd00::/8",
+            (ip_network("10.0.0.7"), ip_network("192.168.0.0/16"), ip_network("fd00::/8")),
+        ),
     ],
 )
 def test_a_setting_is_read_into_its_own_unit(name: str, text: str, value: object) -> None:
@@ -129,6 +140,7 @@ def test_a_setting_is_read_into_its_own_unit(name: str, text: str, value: object
         *(("PRICING", text) for text in ("Average", "BTC=fixed", "btc=average", "BTC", "BTC=")),
         *(("PRICING", text) for text in ("average,BTC=quoted", "BTC=average,BTC=quoted")),
         *(("AUDIT_INTERVAL", text) for text in ("9s", "8d", "300", "Off")),
+        *(("STEP_UP_WITHDRAWAL", text) for text in ("-1", "1e3", "Off", "1,000.00")),
         ("TAKE_ALONG", "maybe"),
         ("LOGLEVEL", "loud"),
         ("HOST", "a b"),
@@ -139,6 +151,10 @@ def test_a_setting_is_read_into_its_own_unit(name: str, text: str, value: object
         *(("PAPER_RULES", text) for text in ("BTC=1", "BTC=1:2:3:4", "BTC=a:b")),
         ("PAPER_CANDLES", "BTC=/there/is/no/such.csv"),
         *(("RATE_LIMIT_USER", text) for text in ("3", "0/minute", "3/week", "unlimited")),
+        *(
+            ("TRUSTED_PROXIES", text)
+            for text in ("proxy", "10.0.0.1/8", "10.0.0.0/33", "*", "::1,")
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected_and_what_it_was(
@@ -226,7 +242,7 @@ def test_secrets_are_not_shown_by_repr() -> None:
     shown = repr(settings)
 
     assert not [text for text in (KEY, "correct horse", "public-part", "private") if text in shown]
-    assert settings.secret_key == KEY
+    assert settings.secret_key == (KEY,)
 
 
 def test_another_process_reads_the_same_settings_from_what_is_passed_on() -> None:
@@ -251,3 +267,21 @@ def test_replaced_settings_are_validated_like_given_ones() -> None:
 def test_an_empty_text_counts_as_not_given() -> None:
     assert read(POSTGRES_HOST="", PORT="").embedded_postgres
     assert not read(PORT="").port_given
+
+
+def test_two_keys_may_sign_tokens_so_that_one_can_be_replaced() -> None:
+    old, new = KEY, KEY[::-1]
+
+    settings = Settings.from_env(OUTSIDE | {"JWT_SECRET_KEY": f"{new},{old}"})
+
+    assert settings.jwt_secret_key == (new, old)
+    assert KEY not in repr(settings)
+    assert settings.replaced({}).jwt_secret_key == (new, old)
+
+
+@pytest.mark.parametrize("text", [f"{KEY},", f"{KEY},{KEY}", f"{KEY},short", f"{KEY}, {'x' * 40}"])
+def test_each_of_several_keys_must_be_good(text: str) -> None:
+    [sentence] = sentences(OUTSIDE | {"JWT_SECRET_KEY": text})
+
+    assert sentence.startswith("JWT_SECRET_KEY must be a secret of at least 32 bytes")
+    assert KEY not in sentence

@@ -1,31 +1,75 @@
-"""Access: decides who becomes a user, and when a login is renewed or ended."""
+"""Access: decides who becomes a user, and when a login begins, is renewed or ends."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from crypto_exchange.domain.change import Change, Transition
-from crypto_exchange.domain.errors import InvalidField, Unauthenticated
-from crypto_exchange.domain.events import UserRegistered
+from crypto_exchange.domain.errors import (
+    InvalidField,
+    NotFound,
+    Unauthenticated,
+    session_ended,
+)
+from crypto_exchange.domain.events import PasswordChanged, SessionReuseDetected, UserRegistered
+from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.domain.user import Session, User
+
+MAX_SESSIONS = 100
+"""Logins of one user at a time; one more ends that which was not renewed for the longest time."""
+LONGEST_US = 90 * 24 * 3600 * SECOND_US
+"""How long a session lives at most, however often it is renewed."""
+RETRY_US = 10 * SECOND_US
+"""How long a client may ask once more for an answer that it lost."""
 
 _USERNAME = re.compile(r"[A-Za-z0-9_.@-]{3,64}", re.ASCII)
 _PASSWORD_LENGTH = range(8, 129)
 
 
-def require_credentials(username: str, password: str) -> None:
-    """Refuse names and passwords that nobody may register with.
+class CommonPasswords(msgspec.Struct, frozen=True):
+    """Passwords that are guessed first, as `plain_password` writes them; none if nothing is refused."""
+
+    words: frozenset[str] = frozenset()
+
+    def has(self, password: str, username: str) -> bool:
+        """Whether somebody who knows the name would guess the password at once."""
+        plain = plain_password(password)
+        return bool(self.words) and (plain in self.words or plain == plain_password(username))
+
+
+def plain_password(password: str) -> str:
+    """A password without what people change to get past a list: its case and its spelling (NFKC)."""
+    return unicodedata.normalize("NFKC", password).casefold()
+
+
+def require_username(username: str) -> None:
+    """Refuse names that nobody may register with.
 
     Raises:
-        InvalidField: username not 3-64 of `[A-Za-z0-9_.@-]`, or password not 8-128 characters.
+        InvalidField: not 3-64 of `[A-Za-z0-9_.@-]`.
     """
     if not _USERNAME.fullmatch(username):
         was = f"{username[:64]!r} ({len(username)} characters)"
         raise InvalidField("username", "3 to 64 characters of A-Z a-z 0-9 _ . @ -", was)
+
+
+def require_password(
+    password: str, *, username: str, common: CommonPasswords, field: str = "password"
+) -> None:
+    """Refuse a new password that is too short, too long, or among those that are guessed first.
+
+    Raises:
+        InvalidField: not 8-128 characters, or common, or the username.
+    """
     if len(password) not in _PASSWORD_LENGTH:
-        raise InvalidField("password", "8 to 128 characters", f"{len(password)} characters")
+        raise InvalidField(field, "8 to 128 characters", f"{len(password)} characters")
+    if common.has(password, username):
+        was = "the username or one of the most common passwords"
+        raise InvalidField(field, "one that is hard to guess", was)
 
 
 def register(user: User, session: Session | None, *, at_us: int) -> Change:
@@ -37,33 +81,111 @@ def register(user: User, session: Session | None, *, at_us: int) -> Change:
     )
 
 
-def open_session(session: Session) -> Change:
-    """Log a user in."""
-    return Change(new_sessions=(session,))
+def log_in(
+    user: User, session: Session, others: Sequence[Session], *, new_hash: str | None, at_us: int
+) -> Change:
+    """Open a session beside the others of the user, the hash of whose password may be renewed."""
+    surplus = max(0, len(others) + 1 - MAX_SESSIONS)
+    oldest = sorted(others, key=lambda each: (each.used_at_us, each.id))[:surplus]
+    return Change(
+        passwords=(_with_hash(user, new_hash or user.password_hash),),
+        new_sessions=(session,),
+        sessions=_ended(oldest, at_us),
+    )
 
 
-def rotate(session: Session | None, generation: int, *, at_us: int, expires_at_us: int) -> Change:
-    """Trade the refresh token of a generation for the next one.
+def renew_hash(user: User, new_hash: str) -> Change:
+    """Keep another hash of the same password, made as hashes are made today."""
+    return Change(passwords=(_with_hash(user, new_hash),))
+
+
+def rotate(
+    session: Session | None, generation: int, *, at_us: int, expires_at_us: int, retry: str = ""
+) -> Change:
+    """Trade the refresh token of a generation for the next one, which expires with its session.
 
     A token of an earlier generation was used before, so somebody has a copy: then the change revokes
-    the session instead.
+    the session instead. But the answer may have been lost: for 10 s the token before the newest gets
+    the newest generation again, which the empty change says, if it comes with the same `retry` (the
+    digest of a key that only its client knows) as the first time.
 
     Raises:
         Unauthenticated: no such session, or it has ended.
     """
-    if session is None or session.revoked or session.expires_at_us <= at_us:
+    if session is None or not session.lives(at_us):
         raise Unauthenticated(
             "refresh token: expected one of a live session, was one that has ended; log in again"
         )
-    if generation != session.generation:
-        return revoke(session)
-    after = msgspec.structs.replace(session, generation=generation + 1, expires_at_us=expires_at_us)
-    return Change(sessions=(Transition(session, after),))
-
-
-def revoke(session: Session) -> Change:
-    """End a session."""
-    if session.revoked:
+    if generation == session.generation:
+        after = msgspec.structs.replace(
+            session,
+            generation=generation + 1,
+            used_at_us=at_us,
+            expires_at_us=min(expires_at_us, session.created_at_us + LONGEST_US),
+            retry=retry,
+        )
+        return Change(sessions=(Transition(session, after),))
+    again = generation == session.generation - 1 and at_us - session.used_at_us <= RETRY_US
+    if again and retry and retry == session.retry:
         return Change()
-    after = msgspec.structs.replace(session, revoked=True)
-    return Change(sessions=(Transition(session, after),))
+    reused = SessionReuseDetected(
+        at_us=at_us,
+        user_id=session.user_id,
+        session_id=session.id,
+        generation=generation,
+        newest=session.generation,
+    )
+    return Change(sessions=_ended([session], at_us), events=(reused,))
+
+
+def revoke(sessions: Iterable[Session], *, at_us: int) -> Change:
+    """End sessions; those that have ended stay as they are."""
+    return Change(sessions=_ended((each for each in sessions if not each.revoked), at_us))
+
+
+def change_password(
+    user: User, new_hash: str, session: Session, others: Sequence[Session], *, at_us: int
+) -> Change:
+    """Give a user another password and a session of its own; all others end with the old one."""
+    return Change(
+        passwords=(_with_hash(user, new_hash),),
+        new_sessions=(session,),
+        sessions=_ended(others, at_us),
+        events=(PasswordChanged(at_us=at_us, user_id=user.id, ended=len(others)),),
+    )
+
+
+def require_own(sessions: Iterable[Session], session_id: str, *, at_us: int) -> Session:
+    """The session of whoever asks, which must live.
+
+    Raises:
+        Unauthenticated: it has ended.
+    """
+    session = next((each for each in sessions if each.id == session_id), None)
+    if session is None or not session.lives(at_us):
+        raise session_ended()
+    return session
+
+
+def find_own(sessions: Iterable[Session], session_id: str) -> Session:
+    """A session of the same user by its id.
+
+    Raises:
+        NotFound: there is none among them.
+    """
+    for each in sessions:
+        if each.id == session_id:
+            return each
+    raise NotFound("session", session_id[:40])
+
+
+def _with_hash(user: User, password_hash: str) -> Transition[User]:
+    after = msgspec.structs.replace(user, password_hash=password_hash, version=user.version + 1)
+    return Transition(user, after)
+
+
+def _ended(sessions: Iterable[Session], at_us: int) -> tuple[Transition[Session], ...]:
+    return tuple(
+        Transition(each, msgspec.structs.replace(each, ended_at_us=max(at_us, 1)))
+        for each in sessions
+    )

@@ -74,6 +74,16 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
         return self.quantity - self.reserved
 
 
+def repriced(asset: Asset, price: int, at_us: int) -> Asset:
+    """The asset with a price (10⁻¹² dollars) seen at a time; as it was if it has a later one, unless that
+    is from the future: a clock was wrong.
+    """
+    kept_at_us = asset.priced_at_us
+    if kept_at_us is not None and at_us < kept_at_us <= at_us + CLOCK_LEEWAY_US:
+        return asset
+    return msgspec.structs.replace(asset, price=price, priced_at_us=at_us)
+
+
 def require_active(asset: Asset) -> None:
     """Refuse a halted asset.
 

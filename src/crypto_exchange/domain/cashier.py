@@ -37,10 +37,13 @@ class Deposit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
-    """Take `amount` (10⁻⁸ dollars, whole cents) out of a wallet."""
+    """Take `amount` (10⁻⁸ dollars, whole cents) out of a wallet. A code of the second factor was last
+    given at `verified_at_us` (0: never).
+    """
 
     user_id: UserId
     amount: int
+    verified_at_us: int = 0
     request: RequestKey | None = None
 
 

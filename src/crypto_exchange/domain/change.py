@@ -8,6 +8,7 @@ inventory move by `transfers` alone; every write of a wallet raises its version.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from crypto_exchange.domain.ids import Symbol, UserId
 from crypto_exchange.domain.ledger import USD, AccountKind, Transfer, balances
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.statement import Statement
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.wallet import Wallet
@@ -29,8 +31,8 @@ Row = TypeVar("Row")
 
 class Transition(msgspec.Struct, Generic[Row], frozen=True):
     """A row as it was loaded, and as it shall be. What of `before` is compared is the version
-    (for orders, batches, inventory, assets, breaks) or the state (purchases) or the generation and whether it
-    is revoked (sessions). A transition of an asset leaves its price as it is.
+    (for users, second factors, orders, batches, inventory, assets, breaks) or the state (purchases) or
+    the generation and when it ended (sessions). A transition of an asset leaves its price as it is.
     """
 
     before: Row
@@ -69,12 +71,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `wallet` is set by a user's own command: the wallet as loaded, whose version must still hold. The
     transfers then touch that user alone. Settlements leave it None and add to balances as they are.
+    `passwords` write a user's hash alone. `forgotten` are sessions whose rows go, whatever they are now.
     """
 
     wallet: Wallet | None = None
     users: tuple[User, ...] = ()
+    passwords: tuple[Transition[User], ...] = ()
     new_sessions: tuple[Session, ...] = ()
     sessions: tuple[Transition[Session], ...] = ()
+    forgotten: tuple[Session, ...] = ()
+    new_factors: tuple[SecondFactor, ...] = ()
+    factors: tuple[Transition[SecondFactor], ...] = ()
     new_assets: tuple[Asset, ...] = ()
     assets: tuple[Transition[Asset], ...] = ()
     new_orders: tuple[Order, ...] = ()
@@ -122,3 +129,18 @@ def charges_by_holding(change: Change) -> dict[tuple[UserId, Symbol], int]:
         if move.after.charged:
             costs[move.after.user_id, move.after.asset] += move.after.charged
     return dict(costs)
+
+
+def inventory_after(
+    change: Change, deltas: Mapping[Symbol, int], rows: Mapping[Symbol, Inventory]
+) -> dict[Symbol, Inventory]:
+    """The row that was loaded, and what others have added to it since; others by the transfers."""
+    after = {}
+    if change.inventory is not None:
+        before, moved = change.inventory.before, change.inventory.after
+        added = rows[before.asset].quantity - before.quantity
+        after[moved.asset] = msgspec.structs.replace(moved, quantity=moved.quantity + added)
+    for symbol, amount in deltas.items():
+        row = after.get(symbol, rows[symbol])
+        after[symbol] = msgspec.structs.replace(row, quantity=row.quantity + amount)
+    return after

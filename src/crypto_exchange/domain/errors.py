@@ -169,6 +169,61 @@ class Unauthenticated(DomainError):
         super().__init__(why)
 
 
+def session_ended() -> Unauthenticated:
+    """The refusal of an access token whose session is no more."""
+    return Unauthenticated(
+        "access token: expected one of a live session, was one that has ended; log in again"
+    )
+
+
+class InvalidCode(DomainError):
+    """The code of the second factor is wrong, or was used before."""
+
+    code = "invalid_code"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "code: expected a new one of the authenticator or an unused recovery code, was neither"
+        )
+
+
+class CodesLocked(DomainError):
+    """Too many codes were wrong: for a while none is looked at."""
+
+    code = "rate_limited"
+
+    def __init__(self, wait_us: int) -> None:
+        self.retry_after_s = wait_us // 1_000_000 + 1
+        super().__init__(
+            "code: expected one of the first 5 to be right, was none; "
+            f"try again in {self.retry_after_s} s"
+        )
+
+
+class StepUpRequired(DomainError):
+    """The action needs a code of the second factor, given a short while before."""
+
+    code = "step_up_required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "expected an access token for which a code of the second factor was given within the last "
+            '5 minutes, was none; send {"code"} with it to accounts/auth/mfa/verify/, '
+            "and try again with the new one"
+        )
+
+
+class SecondFactorActive(DomainError):
+    """There is a second factor already; it is replaced by disabling it first."""
+
+    code = "second_factor_active"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "expected no confirmed second factor, was one; disable it first, with a code of it"
+        )
+
+
 class InvalidCursor(DomainError):
     """The cursor is not one that a list gave."""
 

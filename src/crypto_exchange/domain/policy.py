@@ -42,7 +42,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `threshold` is where an order or a batch is large enough to buy; `minimum_reserve_bps` is how much
     of the exchange's minimum a purchase must be worth (10 500 = 5 % more), so that a price that moves
     on its way does not get it refused. `pricing` holds for assets that `asset_pricing` does not name.
-    An outcome unknown for `quarantine_us` is an operator's business.
+    An outcome unknown for `quarantine_us` is an operator's business. Above `step_up_withdrawal` a
+    withdrawal needs a fresh code of the second factor, if there is one (None: none does).
     """
 
     threshold: int = 10 * DOLLAR
@@ -63,6 +64,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pricing: Pricing = Pricing.QUOTED
     asset_pricing: tuple[tuple[Symbol, Pricing], ...] = ()
     take_along: bool = True
+    step_up_withdrawal: int | None = 1_000 * DOLLAR
 
     def pricing_of(self, asset: Symbol) -> Pricing:
         """How new orders of an asset are priced."""

@@ -13,16 +13,11 @@ from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.change import Change, StoredRequest
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.limits import Grant, Limit
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Filled, Finding, Outcome, Purchase
-from crypto_exchange.domain.user import (
-    AccessClaims,
-    RefreshClaims,
-    Role,
-    Session,
-    TokenPair,
-    User,
-)
+from crypto_exchange.domain.second_factor import SecondFactor
+from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import (
     Book,
     Cursor,
@@ -80,6 +75,11 @@ class UnitOfWork(Protocol):
     async def get_wallet(self, user_id: UserId) -> Wallet:
         """A user's wallet. Raises `NotFound`."""
 
+    async def get_wallet_of_session(self, user_id: UserId, session_id: str) -> Wallet:
+        """A user's wallet, for a command of a session of theirs; read in one statement, since a
+        session may end at any time. Raises `NotFound`, and `Unauthenticated` if it has ended.
+        """
+
     async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
         """What is stored under an idempotency key."""
 
@@ -95,7 +95,7 @@ class UnitOfWork(Protocol):
         """
 
     async def get_batch(self, key: BatchKey) -> OpenBatch:
-        """A batch with its newest purchase and open members. Raises `NotFound`."""
+        """A batch with its newest purchase and open members, the oldest first. Raises `NotFound`."""
 
     async def get_purchase(self, key: BatchKey, attempt: int) -> Purchase:
         """One attempt of a batch, also of one that has ended. Raises `NotFound`."""
@@ -111,6 +111,12 @@ class UnitOfWork(Protocol):
 
     async def find_session(self, user_id: UserId, session_id: str) -> Session | None:
         """A user's session."""
+
+    async def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
+        """A user's sessions that nobody has ended, by (created_at, id); some may have expired."""
+
+    async def find_second_factor(self, user_id: UserId) -> SecondFactor | None:
+        """A user's second factor, whatever its state."""
 
 
 class Begin(Protocol):
@@ -169,6 +175,12 @@ class ReadModels(Protocol):
         proven absent before those rejected, each newest first, at most 200.
         """
 
+    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+        """Sessions that were ended at or after a time."""
+
+    async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
+        """Sessions that expired before a time, oldest first, at most 1000."""
+
     async def list_breaks(self) -> tuple[Break, ...]:
         """Open breaks, oldest first."""
 
@@ -216,6 +228,13 @@ class Tally(Protocol):
 
     async def overwrite(self, symbol: Symbol, total: int) -> None:
         """Replace the total by what the database says."""
+
+
+class Limiter(Protocol):
+    """Counts calls. Each key has, for each limit, a window, which starts with its first call."""
+
+    async def take(self, key: str, limit: Limit, count: int) -> Grant:
+        """Take `count` calls (at least 1), or as many as are left, in one step whoever else does."""
 
 
 class JobQueue(Protocol):
@@ -274,26 +293,3 @@ class Exchange(Protocol):
 
     def reach_ms(self) -> int:
         """For how long after its timestamp a purchase can surely be looked up."""
-
-
-class PasswordHasher(Protocol):
-    """Slow hashes, off the event loop."""
-
-    async def hash(self, password: str) -> str:
-        """Hash a new password."""
-
-    async def verify(self, password: str, hashed: str | None) -> bool:
-        """Compare; None (no such user) takes as long and is False."""
-
-
-class Tokens(Protocol):
-    """Signed tokens. Reading raises `Unauthenticated` for anything but a good one of its kind."""
-
-    def issue(self, role: Role, session: Session) -> TokenPair:
-        """A pair for a session's user and current generation; the refresh token ends with it."""
-
-    def read_access(self, token: str) -> AccessClaims:
-        """Check an access token."""
-
-    def read_refresh(self, token: str) -> RefreshClaims:
-        """Check a refresh token's form; whether it is still good, the session says."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
+from crypto_exchange.domain.asset import Asset, Inventory, MarketRule, repriced
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import (
@@ -17,6 +17,7 @@ from crypto_exchange.domain.change import (
     StoredRequest,
     balance_deltas,
     charges_by_holding,
+    inventory_after,
 )
 from crypto_exchange.domain.errors import (
     Conflict,
@@ -30,8 +31,8 @@ from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.ledger import Transfer, listed_balances
 from crypto_exchange.domain.order import FINAL_STATES, Order
-from crypto_exchange.domain.policy import CLOCK_LEEWAY_US
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.statement import Statement
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
@@ -45,6 +46,7 @@ class State:
         """Start with listed assets and nothing else."""
         self.users: dict[UserId, User] = {}
         self.sessions: dict[tuple[UserId, str], Session] = {}
+        self.factors: dict[UserId, SecondFactor] = {}
         self.wallets: dict[UserId, Wallet] = {}
         self.holdings: dict[tuple[UserId, Symbol], tuple[int, int]] = {}
         self.assets: dict[Symbol, Asset] = {}
@@ -88,6 +90,11 @@ class State:
         user_id = self.names.get(username.lower())
         return None if user_id is None else self.users[user_id]
 
+    def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
+        """Those that nobody has ended, by (created_at, id)."""
+        own = (s for s in self.sessions.values() if s.user_id == user_id and not s.revoked)
+        return tuple(sorted(own, key=lambda session: (session.created_at_us, session.id)))
+
     def get_asset(self, symbol: Symbol) -> Asset:
         """Raises `UnknownAsset`."""
         if symbol not in self.assets:
@@ -120,10 +127,11 @@ class State:
         batch = self.batches.get(key)
         if batch is None:
             raise NotFound("batch", key)
+        members = (order for order in self.open_orders.values() if order.batch == key)
         return OpenBatch(
             batch=batch,
             purchase=self.purchases.get((key, batch.attempt)),
-            members=tuple(o for o in self.open_orders.values() if o.batch == key),
+            members=tuple(sorted(members, key=lambda order: (order.created_at_us, order.id))),
             asset=self.assets[batch.asset],
             inventory=self.inventory[batch.asset],
         )
@@ -141,16 +149,9 @@ class State:
         return self.breaks[key]
 
     def save_prices(self, prices: Mapping[Symbol, int], at_us: int) -> None:
-        """Keep prices of known assets; one older than what is kept is ignored, unless that is from
-        the future: a clock was wrong.
-        """
+        """Keep prices of known assets, unless later ones are kept; see `repriced`."""
         for symbol in prices.keys() & self.assets.keys():
-            asset = self.assets[symbol]
-            kept_at_us = asset.priced_at_us
-            if kept_at_us is None or not at_us < kept_at_us <= at_us + CLOCK_LEEWAY_US:
-                self.assets[symbol] = msgspec.structs.replace(
-                    asset, price=prices[symbol], priced_at_us=at_us
-                )
+            self.assets[symbol] = repriced(self.assets[symbol], prices[symbol], at_us)
 
     def save_rules(self, rules: Mapping[Symbol, MarketRule | None]) -> None:
         """Keep rules of known assets; None says that the exchange does not trade it now."""
@@ -180,7 +181,12 @@ class State:
             self.names[user.username.lower()] = user.id
             self.wallets[user.id] = Wallet(user.id)
         self.sessions |= {(s.user_id, s.id): s for s in change.new_sessions}
+        self.users |= {m.after.id: m.after for m in change.passwords}
         self.sessions |= {(m.after.user_id, m.after.id): m.after for m in change.sessions}
+        for session in change.forgotten:
+            self.sessions.pop((session.user_id, session.id), None)
+        self.factors |= {f.user_id: f for f in change.new_factors}
+        self.factors |= {m.after.user_id: m.after for m in change.factors}
         self.assets |= {a.symbol: a for a in change.new_assets}
         self.assets |= {m.after.symbol: self._with_price(m.after) for m in change.assets}
         self.inventory |= {a.symbol: Inventory(asset=a.symbol) for a in change.new_assets}
@@ -222,6 +228,8 @@ class State:
 
     def _compared_rows(self, change: Change) -> Iterator[tuple[object, object]]:
         """Each row that is compared whole: as it was loaded (None for a new one), and as it is."""
+        yield from ((m.before, self.users.get(m.before.id)) for m in change.passwords)
+        yield from ((m.before, self.factors.get(m.before.user_id)) for m in change.factors)
         yield from ((m.before, self.orders.get(m.before.id)) for m in change.orders)
         yield from ((m.before, self.batches.get(m.before.key)) for m in change.batches)
         yield from ((m.before, self.breaks.get(m.before.key)) for m in change.breaks)
@@ -229,6 +237,7 @@ class State:
             yield purchase, self.purchases.get((purchase.batch, purchase.attempt))
         for session in (m.before for m in change.sessions):
             yield session, self.sessions.get((session.user_id, session.id))
+        yield from ((None, self.factors.get(f.user_id)) for f in change.new_factors)
         yield from ((None, self.assets.get(a.symbol)) for a in change.new_assets)
         yield from ((None, self.orders.get(o.id)) for o in change.new_orders)
         yield from ((None, self.batches.get(b.key)) for b in change.new_batches)
@@ -265,7 +274,7 @@ class State:
             for key in deltas.holdings
             for quantity, cost in (self.holdings.get(key, (0, 0)),)
         }
-        inventory = self._inventory_after(change, deltas.inventory)
+        inventory = inventory_after(change, deltas.inventory, self.inventory)
         negative = (
             [w for w in wallets.values() if w.balance < 0]
             + [h for h in holdings.values() if h[0] < 0]
@@ -276,20 +285,6 @@ class State:
         self.wallets |= wallets
         self.holdings |= holdings
         self.inventory |= inventory
-
-    def _inventory_after(
-        self, change: Change, deltas: Mapping[Symbol, int]
-    ) -> dict[Symbol, Inventory]:
-        """The row that was loaded, and what others have added to it since; others by the transfers."""
-        after = {}
-        if change.inventory is not None:
-            before, moved = change.inventory.before, change.inventory.after
-            added = self.inventory[before.asset].quantity - before.quantity
-            after[moved.asset] = msgspec.structs.replace(moved, quantity=moved.quantity + added)
-        for symbol, amount in deltas.items():
-            row = after.get(symbol, self.inventory[symbol])
-            after[symbol] = msgspec.structs.replace(row, quantity=row.quantity + amount)
-        return after
 
     def _next_id(self) -> int:
         self._ids += 1

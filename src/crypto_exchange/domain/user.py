@@ -7,6 +7,11 @@ import msgspec
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.kind import Kind
 
+ACCESS_S = 900
+"""How long an access token is good, in seconds."""
+CHALLENGE_S = 300
+"""How long a challenge is good, in seconds."""
+
 
 class Role(Kind):
     """What a user may do beyond their own wallet."""
@@ -17,34 +22,56 @@ class Role(Kind):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered person. `username` is unique without case; the hash is never shown."""
+    """A registered person. `username` is unique without case; the hash is never shown.
+
+    Every login and every new password raises the version: so neither overlooks the other.
+    """
 
     id: UserId
     username: str
     password_hash: str
     role: Role = Role.USER
+    version: int = 0
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A login that is kept alive by rotating refresh tokens (a family).
 
     Only the token of the current `generation` is good; one of an earlier generation was stolen or
-    replayed, and ends the whole session.
+    replayed, and ends the whole session. `used_at_us` is when that generation began, and `retry` the
+    digest of the key with which its predecessor may ask for it again. `ended_at_us` is 0 until
+    somebody ends the session; it is over by itself at `expires_at_us`.
     """
 
     user_id: UserId
     id: str
     generation: int = 0
+    created_at_us: int = 0
+    used_at_us: int = 0
     expires_at_us: int
-    revoked: bool = False
+    ended_at_us: int = 0
+    device: str = ""
+    retry: str = ""
+
+    @property
+    def revoked(self) -> bool:
+        """Whether somebody has ended it."""
+        return self.ended_at_us > 0
+
+    def lives(self, at_us: int) -> bool:
+        """Whether it can be renewed at a time."""
+        return not self.revoked and at_us < self.expires_at_us
 
 
 class AccessClaims(msgspec.Struct, frozen=True):
-    """What an access token says of its bearer."""
+    """What an access token says of its bearer; `verified_at_us` is when they last gave a code of their
+    second factor (0: not for this token).
+    """
 
     user_id: UserId
     role: Role
     session_id: str
+    verified_at_us: int = 0
 
 
 class RefreshClaims(msgspec.Struct, frozen=True):
@@ -55,8 +82,21 @@ class RefreshClaims(msgspec.Struct, frozen=True):
     generation: int
 
 
+class ChallengeClaims(msgspec.Struct, frozen=True):
+    """What a challenge says: whose password was right, and the user's version then."""
+
+    user_id: UserId
+    version: int
+
+
 class TokenPair(msgspec.Struct, frozen=True):
     """A short-lived access token and the refresh token that gets the next pair."""
 
     access: str
     refresh: str
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """What a login is answered with that needs a code of the second factor."""
+
+    token: str

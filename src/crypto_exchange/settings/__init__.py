@@ -14,9 +14,19 @@ from typing import Annotated, Any, Self, get_type_hints
 import msgspec
 
 from crypto_exchange.domain.policy import FeeIn, OnDeadline
-from crypto_exchange.settings import values
+from crypto_exchange.settings import rates, values
 from crypto_exchange.settings.errors import InvalidSettingsError, SettingsError
-from crypto_exchange.settings.values import Kind, LotRule, PricingRule, Rate, Secret
+from crypto_exchange.settings.rates import Rate
+from crypto_exchange.settings.reading import (
+    KEYS,
+    OUR_EXCHANGE,
+    PASSWORD,
+    Setting,
+    find_missing,
+    is_secret,
+    read,
+)
+from crypto_exchange.settings.values import LotRule, PricingRule, Secret
 
 __all__ = [
     "SETTINGS",
@@ -31,20 +41,8 @@ __all__ = [
 ]
 
 
-class Setting(msgspec.Struct, frozen=True):
-    """How a setting is written and what it is for; without a default it may be left out."""
-
-    kind: Kind
-    default: str | None
-    description: str
-
-
-_KEY = values.secret(at_least=32)
-_PASSWORD = values.secret()
-
-
 def _limit(default: str, what: str) -> Setting:
-    return Setting(values.RATE, default, f"{what}, at most")
+    return Setting(rates.RATE, default, f"{what}, at most")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +71,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], Setting(values.LIST, "*", "host names that the API answers to")
     ]
     secret_key: Annotated[
-        Secret | None, Setting(_KEY, None, "encrypts secrets at rest (not in effect yet)")
+        tuple[Secret, ...] | None,
+        Setting(KEYS, None, "encrypts secrets at rest; the first of several seals, all open"),
     ]
-    jwt_secret_key: Annotated[Secret | None, Setting(_KEY, None, "signs tokens")]
+    jwt_secret_key: Annotated[
+        tuple[Secret, ...] | None,
+        Setting(KEYS, None, "signs tokens; the first of several signs, all of them are accepted"),
+    ]
+    common_passwords: Annotated[
+        bool,
+        Setting(
+            values.SWITCH,
+            "on",
+            "new passwords are none of the common ones; off with the embedded database unless given",
+        ),
+    ]
+
+    step_up_withdrawal: Annotated[
+        int | None,
+        Setting(
+            values.or_off(values.usd()),
+            "1000.00",
+            "dollars above which a withdrawal needs a fresh code of the second factor, if there is one",
+        ),
+    ]
 
     aggregation_threshold: Annotated[
         int, Setting(values.usd(1), "10.00", "dollars from which on an order is bought at once")
@@ -102,7 +121,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Setting(values.duration("10ms", "1h"), "1s", "time between two scans for due work")
     ]
     audit_interval: Annotated[
-        int | None, Setting(values.pause("10s", "7d"), "5m", "time between two audits by a worker")
+        int | None,
+        Setting(
+            values.or_off(values.duration("10s", "7d")), "5m", "time between two audits by a worker"
+        ),
     ]
     pricing: Annotated[
         PricingRule, Setting(values.PRICING, "quoted", "pay what was quoted, or the average cost")
@@ -115,11 +137,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Postgres")]
     postgres_port: Annotated[int, Setting(values.PORT, "5432", "port of Postgres")]
     postgres_user: Annotated[str, Setting(values.NAME, "crypto_exchange", "user in Postgres")]
-    postgres_password: Annotated[Secret | None, Setting(_PASSWORD, None, "password of that user")]
+    postgres_password: Annotated[Secret | None, Setting(PASSWORD, None, "password of that user")]
     postgres_db: Annotated[str, Setting(values.NAME, "crypto_exchange", "database in Postgres")]
     redis_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Valkey")]
     redis_port: Annotated[int, Setting(values.PORT, "6379", "port of Redis")]
-    redis_password: Annotated[Secret | None, Setting(_PASSWORD, None, "password of Redis")]
+    redis_password: Annotated[Secret | None, Setting(PASSWORD, None, "password of Redis")]
 
     exchange_id: Annotated[
         str,
@@ -134,9 +156,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ]
     exchange_api_key: Annotated[Secret | None, Setting(values.API_KEY, None, "our key there")]
-    exchange_api_secret: Annotated[Secret | None, Setting(_PASSWORD, None, "signs our requests")]
+    exchange_api_secret: Annotated[Secret | None, Setting(PASSWORD, None, "signs our requests")]
     exchange_api_passphrase: Annotated[
-        Secret | None, Setting(_PASSWORD, None, "third part of the key, where ccxt asks for one")
+        Secret | None, Setting(PASSWORD, None, "third part of the key, where ccxt asks for one")
     ]
     exchange_quote: Annotated[
         str, Setting(values.SYMBOL, "USDT", "coin we pay with, booked 1:1 as USD")
@@ -187,6 +209,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_orders: Annotated[Rate | None, _limit("120/minute", "orders of one user")]
     rate_limit_withdrawals: Annotated[Rate | None, _limit("10/minute", "withdrawals of one user")]
     rate_limit_ip: Annotated[Rate | None, _limit("3000/hour", "calls from one address")]
+    trusted_proxies: Annotated[
+        tuple[rates.Network, ...],
+        Setting(rates.NETWORKS, "", "their X-Forwarded-For tells the caller's address"),
+    ]
 
     crash_points_dir: Annotated[
         Path | None,
@@ -208,15 +234,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         given = {name: environ[name] for name in SETTINGS if environ.get(name)}
         fields: dict[str, Any] = {}
-        errors = _missing(given)
+        errors = find_missing(given)
         for name, setting in SETTINGS.items():
             try:
-                fields[name.lower()] = _read(name, setting, given.get(name))
+                fields[name.lower()] = read(name, setting, given.get(name))
             except SettingsError as error:
                 errors.append(error)
         if errors:
             raise InvalidSettingsError(errors)
-        hidden = {name: Secret(text) if _is_secret(name) else text for name, text in given.items()}
+        hidden = {
+            name: Secret(text) if is_secret(SETTINGS[name]) else text
+            for name, text in given.items()
+        }
         return cls(environment=hidden, **fields)
 
     def replaced(self, texts: Mapping[str, str]) -> Self:
@@ -245,7 +274,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def embedded_exchange(self) -> bool:
         """Whether the paper exchange is to be started by us."""
-        return self.exchange_url is None and self.exchange_id == _OURS
+        return self.exchange_url is None and self.exchange_id == OUR_EXCHANGE
 
 
 SETTINGS: dict[str, Setting] = {
@@ -254,43 +283,3 @@ SETTINGS: dict[str, Setting] = {
     if field != "environment"
 }
 """Every setting by its name in the environment, in the order of the documentation."""
-
-_OURS = "binance"
-_NEEDED_WITH = {
-    "POSTGRES_HOST": ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD"),
-    "REDIS_HOST": ("REDIS_PASSWORD",),
-    "EXCHANGE_URL": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
-    "EXCHANGE_ID": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
-}
-
-
-def _missing(given: Mapping[str, str]) -> list[SettingsError]:
-    needed: dict[str, str] = {}
-    for host, names in _NEEDED_WITH.items():
-        if host in given and (host, given[host]) != ("EXCHANGE_ID", _OURS):
-            needed |= {name: host for name in names if name not in needed}
-    return [
-        SettingsError(name, f"given when {host} is", "missing")
-        for name, host in needed.items()
-        if name not in given
-    ]
-
-
-def _read(name: str, setting: Setting, given: str | None) -> object:
-    text = setting.default if given is None else given
-    if text is None:
-        return {} if name in {"PAPER_PRICES", "PAPER_CANDLES", "PAPER_RULES"} else None
-    try:
-        return setting.kind.parse(text if _is_secret(name) else text.strip())
-    except (ValueError, KeyError, ArithmeticError):
-        raise SettingsError(name, setting.kind.expected, _shown(name, setting, text)) from None
-
-
-def _is_secret(name: str) -> bool:
-    return SETTINGS[name].kind in {_KEY, _PASSWORD, values.API_KEY}
-
-
-def _shown(name: str, setting: Setting, text: str) -> str:
-    if _is_secret(name):
-        return values.weakness(text, 32 if setting.kind is _KEY else 1) or "something else"
-    return f'"{text}"' if len(text) <= 100 else f'"{text[:100]}…"'

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
-
 from crypto_exchange.domain import money
 from crypto_exchange.domain.policy import Pricing
 
@@ -26,7 +24,6 @@ _UNITS_US = {
     "h": 3_600_000_000,
     "d": 86_400_000_000,
 }
-_PERIODS_S = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _PLACEHOLDERS = frozenset(
     {
         *("admin", "default", "example", "passw0rd", "password", "placeholder", "postgres"),
@@ -46,13 +43,6 @@ class Secret(str):
 
     __slots__ = ()
     __repr__ = _mask
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """So many calls in so many seconds."""
-
-    count: int
-    per_seconds: int
 
 
 class LotRule(NamedTuple):
@@ -93,11 +83,10 @@ def duration(low: str, high: str) -> Kind:
     )
 
 
-def pause(low: str, high: str) -> Kind:
-    """A duration in [low, high] as `duration`, or "off", which becomes None."""
-    every = duration(low, high)
+def or_off(kind: Kind) -> Kind:
+    """The same, or "off", which becomes None."""
     return Kind(
-        f'{every.expected}, or "off"', lambda text: None if text == "off" else every.parse(text)
+        f'{kind.expected}, or "off"', lambda text: None if text == "off" else kind.parse(text)
     )
 
 
@@ -130,6 +119,24 @@ def secret(at_least: int = 1) -> Kind:
 
     size = f" of at least {at_least} bytes" if at_least > 1 else ""
     return Kind(f"a secret{size} that is not a placeholder", parse)
+
+
+def secrets(at_least: int) -> Kind:
+    """One or more secrets of so many bytes each, all different; becomes a tuple."""
+
+    def parse(text: str) -> tuple[Secret, ...]:
+        parts = text.split(",")
+        if weak_part(text, at_least) or len(set(parts)) < len(parts):
+            raise ValueError
+        return tuple(map(Secret, parts))
+
+    one = f"a secret of at least {at_least} bytes that is not a placeholder"
+    return Kind(f"{one}, or several with commas between", parse)
+
+
+def weak_part(text: str, at_least: int) -> str | None:
+    """What makes the first weak one of several secrets weak; None if none is."""
+    return next(filter(None, (weakness(part, at_least) for part in text.split(","))), None)
 
 
 def weakness(text: str, at_least: int = 32) -> str | None:
@@ -191,15 +198,6 @@ def _microseconds(text: str) -> int:
     if unit not in _UNITS_US:
         raise ValueError
     return _digits(number) * _UNITS_US[unit]
-
-
-def _rate(text: str) -> Rate | None:
-    if text == "off":
-        return None
-    count, slash, period = text.partition("/")
-    if not slash or period not in _PERIODS_S:
-        raise ValueError
-    return Rate(_within(_digits(count), 1, 10**9), _PERIODS_S[period])
 
 
 def _switch(text: str) -> bool:
@@ -268,7 +266,6 @@ def _currency(text: str) -> str:
     return text.lower() if text.lower() in {"quote", "coin"} else _symbol(text)
 
 
-RATE = Kind('calls in a time such as "3/minute" (second, minute, hour, day), or "off"', _rate)
 SWITCH = Kind("on or off", _switch)
 HOST = Kind("a host name or an address", _host)
 PORT = integer(1, 65_535, "a port")

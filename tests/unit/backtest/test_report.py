@@ -23,6 +23,7 @@ from crypto_exchange.entrypoints.backtest.result import Result as RunResult
 from crypto_exchange.entrypoints.backtest.sweeps.outcomes import Outcome
 from tests.unit.backtest.made_run import MadeRun, two_in_a_batch
 
+pytestmark = pytest.mark.xdist_group("report")  # so that runs and pages are made once
 MOST_BYTES = 1_000_000
 
 
@@ -66,6 +67,18 @@ def swept(backtest: Backtest) -> Sweep:
     return backtest.sweep(threshold=["20.00", "40.00"], max_wait=["10m", "1h"])
 
 
+@pytest.fixture(scope="module")
+def text(result: Result, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of a run."""
+    return written(result, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def whole(result: Result, swept: Sweep, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of a run and its sweep."""
+    return result.report(tmp_path_factory.mktemp("both") / "run.html", sweep=swept).read_text()
+
+
 def make(per_hour: int = 4, days: int = 22) -> Backtest:
     """All causes, kinds of failures and directions of prices."""
     return Backtest(
@@ -94,42 +107,36 @@ def written(
     ).read_text()
 
 
-def test_it_loads_nothing_and_runs_nothing(result: Result, swept: Sweep, tmp_path: Path) -> None:
-    text = result.report(tmp_path / "run.html", sweep=swept).read_text()
-    page = Page(text)
+def test_it_loads_nothing_and_runs_nothing(whole: str) -> None:
+    page = Page(whole)
 
     assert page.tags["script"] == page.tags["link"] == page.tags["img"] == page.tags["image"] == 0
     assert [address for address in page.addresses if not address.startswith("#")] == []
-    assert "@import" not in text
-    assert "default-src 'none'" in text
-    assert "://" not in text
+    assert "@import" not in whole
+    assert "default-src 'none'" in whole
+    assert "://" not in whole
 
 
-def test_every_reference_has_its_place_and_every_place_one_name(
-    result: Result, swept: Sweep, tmp_path: Path
-) -> None:
-    page = Page(result.report(tmp_path / "run.html", sweep=swept).read_text())
+def test_every_reference_has_its_place_and_every_place_one_name(whole: str) -> None:
+    page = Page(whole)
 
     assert [name for name, count in Counter(page.ids).items() if count > 1] == []
     assert {name.removeprefix("#") for name in page.addresses} | set(page.used) <= set(page.ids)
 
 
-def test_it_can_be_read_without_seeing_it(result: Result, swept: Sweep, tmp_path: Path) -> None:
-    text = result.report(tmp_path / "run.html", sweep=swept).read_text()
-    page = Page(text)
+def test_it_can_be_read_without_seeing_it(whole: str) -> None:
+    page = Page(whole)
 
     assert page.headings[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(page.headings))
     assert page.headings.count(1) == 1
     assert all(head.get("scope") in {"col", "row"} for head in page.heads)
     assert page.tags["caption"] == page.tags["table"] > 0
-    assert page.tags["svg"] == text.count('<svg role="img"') == text.count("<desc ")
+    assert page.tags["svg"] == whole.count('<svg role="img"') == whole.count("<desc ")
     assert page.tags["svg"] == 6 + 1 + 3
 
 
-def test_pictures_have_the_colours_of_the_page(result: Result, tmp_path: Path) -> None:
-    text = written(result, tmp_path)
-
+def test_pictures_have_the_colours_of_the_page(text: str) -> None:
     pictures = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
 
     assert set(re.findall(r"#[0-9a-f]{6}\b", pictures)) == set()
@@ -148,14 +155,12 @@ def test_text_and_lines_stand_out(colors: dict[str, str]) -> None:
 
 
 def test_the_same_inputs_make_the_same_bytes_whatever_is_set_elsewhere(
-    result: Result, tmp_path: Path
+    text: str, tmp_path: Path
 ) -> None:
-    first = written(result, tmp_path)
-
     with mpl.rc_context({"font.size": 30, "axes.grid": False, "svg.fonttype": "path"}):
         second = written(make().run(), tmp_path)
 
-    assert first == second
+    assert text == second
 
 
 @pytest.mark.no_cover  # ten times the orders, which the other tests of reports measure
@@ -175,9 +180,7 @@ def test_text_from_elsewhere_stays_text(result: Result, tmp_path: Path) -> None:
     assert "&lt;script&gt;&amp;amp;" in text
 
 
-def test_what_makes_it_again_is_there(result: Result, tmp_path: Path) -> None:
-    text = written(result, tmp_path)
-
+def test_what_makes_it_again_is_there(result: Result, text: str) -> None:
     for name in (result.run_id, result.ledger_hash, result.inputs.flow.fingerprint()):
         assert name in text
     assert result.inputs.prices["BTC"].fingerprint in text
@@ -185,9 +188,7 @@ def test_what_makes_it_again_is_there(result: Result, tmp_path: Path) -> None:
     assert "seed=5" in text
 
 
-def test_ends_add_up_to_all_orders(result: Result, tmp_path: Path) -> None:
-    text = written(result, tmp_path)
-
+def test_ends_add_up_to_all_orders(result: Result, text: str) -> None:
     table = text[text.index('id="ends"') : text.index('id="worst"')]
     counts = [
         int(count.replace(",", ""))
@@ -225,7 +226,7 @@ def test_a_run_without_orders_has_a_report(tmp_path: Path) -> None:
     assert Page(text).tags["svg"] == 0
 
 
-def test_the_faults_of_prices_are_told(result: Result, tmp_path: Path) -> None:
+def test_the_faults_of_prices_are_told(whole: str, tmp_path: Path) -> None:
     source = tmp_path / "prices.csv"
     source.write_text("time,price\n1000,10\n1060,11\n1060,11\n1300,12\n")
     prices = sources.read(source, "BTC", repair="report")
@@ -237,7 +238,7 @@ def test_the_faults_of_prices_are_told(result: Result, tmp_path: Path) -> None:
     for finding in prices.quality.findings:
         assert str(finding) in text
     assert "Nothing was found wrong" not in text
-    assert "Nothing was found wrong" in written(result, tmp_path)
+    assert "Nothing was found wrong" in whole
 
 
 def test_a_sweep_has_its_cells_its_frontier_and_its_failures(swept: Sweep, tmp_path: Path) -> None:

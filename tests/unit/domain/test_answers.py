@@ -34,6 +34,7 @@ from crypto_exchange.domain.use_cases import (
     reconciliation,
     trading,
 )
+from crypto_exchange.domain.user import TokenPair
 from tests.builders import (
     NOW_US,
     a_fill,
@@ -110,6 +111,7 @@ async def test_a_login_is_kept_and_one_that_is_gone_is_ended_without_complaint(d
 
     pair = await accounts.log_in(desk.context, "alice", "password")
 
+    assert isinstance(pair, TokenPair)
     assert len(desk.state.sessions) == 2
     desk.state.sessions.clear()
     await accounts.log_out(desk.context, pair.refresh)

@@ -100,6 +100,32 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         {},
         "expected a username and its password, was a pair that nobody has",
     ),
+    (
+        errors.InvalidCode(),
+        "invalid_code",
+        {},
+        "code: expected a new one of the authenticator or an unused recovery code, was neither",
+    ),
+    (
+        errors.CodesLocked(899_000_001),
+        "rate_limited",
+        {"retry_after_s": 900},
+        "code: expected one of the first 5 to be right, was none; try again in 900 s",
+    ),
+    (
+        errors.StepUpRequired(),
+        "step_up_required",
+        {},
+        "expected an access token for which a code of the second factor was given within the last "
+        '5 minutes, was none; send {"code"} with it to accounts/auth/mfa/verify/, '
+        "and try again with the new one",
+    ),
+    (
+        errors.SecondFactorActive(),
+        "second_factor_active",
+        {},
+        "expected no confirmed second factor, was one; disable it first, with a code of it",
+    ),
     (errors.Unauthenticated("token: expired"), "unauthenticated", {}, "token: expired"),
     (
         errors.InvalidCursor("x"),

@@ -8,7 +8,12 @@ import msgspec
 import pytest
 
 from crypto_exchange.domain import cashier
-from crypto_exchange.domain.access import require_credentials, rotate
+from crypto_exchange.domain.access import (
+    CommonPasswords,
+    require_password,
+    require_username,
+    rotate,
+)
 from crypto_exchange.domain.aggregation import seal_book
 from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.attempt import give_up_absent
@@ -96,9 +101,9 @@ def terms(asset: Asset, pricing: Pricing = Pricing.QUOTED) -> Terms:
 
 
 def test_a_name_that_is_too_long_is_shown_to_its_64th_character() -> None:
-    require_credentials("a" * 64, "p" * 128)
+    require_username("a" * 64)
     with pytest.raises(InvalidField) as refused:
-        require_credentials("a" * 65, "password")
+        require_username("a" * 65)
 
     assert refused.value.field == "username"
     assert refused.value.expected == "3 to 64 characters of A-Z a-z 0-9 _ . @ -"
@@ -107,7 +112,7 @@ def test_a_name_that_is_too_long_is_shown_to_its_64th_character() -> None:
 
 def test_a_password_that_is_too_long_is_counted_and_not_shown() -> None:
     with pytest.raises(InvalidField) as refused:
-        require_credentials("bob", "p" * 129)
+        require_password("p" * 129, username="bob", common=CommonPasswords())
 
     assert refused.value.field == "password"
     assert refused.value.expected == "8 to 128 characters"

@@ -37,7 +37,7 @@ from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.use_cases import accounts, currencies, house, orders, wallets
 from crypto_exchange.domain.use_cases.context import Context, transact
-from crypto_exchange.domain.user import Role
+from crypto_exchange.domain.user import Role, TokenPair
 from tests.builders import NOW_US, a_price, an_asset, coins, usd
 
 
@@ -96,6 +96,7 @@ async def test_logging_in_takes_the_right_password(service: Service) -> None:
 
     pair = await accounts.log_in(service.context, "alice", "password")
 
+    assert isinstance(pair, TokenPair)
     assert service.context.tokens.read_access(pair.access).role is Role.USER
     for username, password in (("alice", "Password"), ("bob", "password")):
         with pytest.raises(InvalidCredentials):

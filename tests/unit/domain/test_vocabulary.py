@@ -87,6 +87,7 @@ def test_the_policy_that_nobody_changed_is_the_documented_one() -> None:
         pricing=Pricing.QUOTED,
         asset_pricing=(),
         take_along=True,
+        step_up_withdrawal=usd("1000.00"),
     )
 
 

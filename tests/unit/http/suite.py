@@ -21,6 +21,13 @@ SMALL = '{"crypto": "ABAN", "spend": 1.50}'
 CALLS = [
     ("GET", "accounts/wallet/"),
     ("GET", "accounts/holdings/"),
+    ("GET", "accounts/sessions/"),
+    ("POST", "accounts/sessions/0123456789abcdef01234567/end/"),
+    ("POST", "accounts/auth/logout-all/"),
+    ("POST", "accounts/auth/change-password/"),
+    ("POST", "accounts/auth/mfa/enroll/"),
+    ("POST", "accounts/auth/mfa/confirm/"),
+    ("POST", "accounts/auth/mfa/disable/"),
     ("PATCH", "accounts/wallet/deposit"),
     ("PATCH", "accounts/wallet/withdraw"),
     ("GET", "orders/"),
@@ -31,6 +38,7 @@ CALLS = [
     ("GET", "transactions/"),
     ("GET", "transactions/1"),
 ]
+PASSWORDS = '{"password": "correct horse", "new_password": "battery staple"}'
 NOT_AMOUNTS = [
     "0", "0.00", "-1", "-0", "1e2", "1E2", "1.5e0", '""', '" 1"', '"1 "', '"+1"', '"-1"', '"1_000"',
     '"1,000"', '"NaN"', '"Infinity"', '"1e2"', '"1."', '".5"', '"1.2.3"', '"\uff10"', '"\uff11\uff12"', '"0x10"',
@@ -147,6 +155,134 @@ class ApiSuite:
         assert list(renewed.json) == ["access", "refresh"]
         assert (reused.status, reused.code) == (401, "unauthenticated")
         assert (after.status, after.code) == (401, "unauthenticated")
+
+    async def test_an_answer_that_was_lost_is_given_again_to_whoever_knows_the_key(
+        self, api: Api
+    ) -> None:
+        first = (await register(api, f"bob-{uuid4().hex[:12]}")).json["refresh"]
+
+        lost = await with_refresh(api, "refresh", first, key="k-1")
+        again = await with_refresh(api, "refresh", first, key="k-1")
+        renewed = await with_refresh(api, "refresh", again.json["refresh"], key="k-2")
+        late = await with_refresh(api, "refresh", lost.json["refresh"], key="k-3")
+        after = await with_refresh(api, "refresh", renewed.json["refresh"], key="k-4")
+
+        assert (lost.status, again.status, renewed.status) == (200, 200, 200)
+        assert again.json["refresh"] != lost.json["refresh"]
+        assert [(each.status, each.code) for each in (late, after)] == [
+            (401, "unauthenticated"),
+            (401, "unauthenticated"),
+        ]
+
+    @pytest.mark.parametrize(("first_key", "second_key"), [("k", "l"), ("k", None), (None, "k")])
+    async def test_without_the_key_of_the_first_time_a_second_time_is_a_reuse(
+        self, api: Api, first_key: str | None, second_key: str | None
+    ) -> None:
+        first = (await register(api, f"bob-{uuid4().hex[:12]}")).json["refresh"]
+
+        renewed = await with_refresh(api, "refresh", first, key=first_key)
+        reused = await with_refresh(api, "refresh", first, key=second_key)
+        after = await with_refresh(api, "refresh", renewed.json["refresh"])
+
+        assert (renewed.status, reused.status, after.status) == (200, 401, 401)
+
+    async def test_after_a_logout_the_access_token_is_refused_by_every_call(self, api: Api) -> None:
+        pair = (await register(api, f"bob-{uuid4().hex[:12]}")).json
+        await move(api, pair["access"], "deposit", "10.00")
+
+        await with_refresh(api, "logout", pair["refresh"])
+
+        for method, path in CALLS:
+            body = {"deposit": '{"amount": 1}', "withdraw": '{"amount": 1}'}.get(path[16:])
+            body = SMALL if (method, path) == ("POST", "orders/") else body
+            body = PASSWORDS if path.endswith("change-password/") else body
+            answer = await api.call(method, path, body, token=pair["access"])
+            assert (answer.status, answer.code) == (401, "unauthenticated"), path
+
+    async def test_a_reuse_refuses_the_access_tokens_of_its_login_too(self, api: Api) -> None:
+        first = (await register(api, f"bob-{uuid4().hex[:12]}")).json["refresh"]
+        renewed = (await with_refresh(api, "refresh", first)).json
+
+        await with_refresh(api, "refresh", first)
+        moved = await move(api, renewed["access"], "deposit", "1.00")
+        read = await api.call("GET", "accounts/wallet/", token=renewed["access"])
+
+        assert (moved.status, read.status) == (401, 401)
+
+    async def test_logins_are_listed_with_their_devices_and_ended_by_their_owner(
+        self, api: Api
+    ) -> None:
+        name = f"bob-{uuid4().hex[:12]}"
+        here = (await register(api, name)).json["access"]
+        credentials = json.dumps({"username": name, "password": "correct horse"})
+        device: Any = {"User-Agent": "phone \u00e9 ".encode("latin-1") + b"x" * 300}
+        path = "accounts/auth/login/"
+        there = (await api.call("POST", path, credentials, headers=device)).json["access"]
+        other = await api.register()
+
+        listed = (await api.call("GET", "accounts/sessions/", token=here)).json
+        foreign = await end(api, other, listed[0]["id"])
+        (phone,) = [each for each in listed if not each["current"]]
+        ended = await end(api, here, phone["id"])
+        twice = await end(api, here, phone["id"])
+
+        assert [each["current"] for each in listed].count(True) == 1
+        assert (phone["device"][:6], len(phone["device"])) == ("phone ", 120)
+        assert (foreign.status, foreign.code) == (404, "not_found")
+        assert (ended.status, twice.status) == (204, 404)
+        assert (await api.call("GET", "accounts/wallet/", token=there)).status == 401
+        assert len((await api.call("GET", "accounts/sessions/", token=here)).json) == 1
+
+    async def test_logging_out_everywhere_ends_all_of_ones_own_logins(self, api: Api) -> None:
+        name = f"bob-{uuid4().hex[:12]}"
+        here = (await register(api, name)).json["access"]
+        there = (await login(api, name, "correct horse")).json
+        other = await api.register()
+
+        answer = await api.call("POST", "accounts/auth/logout-all/", token=here)
+
+        assert (answer.status, answer.text) == (204, "")
+        for token in (here, there["access"]):
+            assert (await move(api, token, "deposit", "1.00")).status == 401
+            assert (await api.call("GET", "orders/", token=token)).status == 401
+        assert (await with_refresh(api, "refresh", there["refresh"])).status == 401
+        assert (await move(api, other, "deposit", "1.00")).status == 200
+
+    async def test_a_new_password_ends_every_earlier_login(self, api: Api) -> None:
+        name = f"bob-{uuid4().hex[:12]}"
+        here = (await register(api, name)).json
+        there = (await login(api, name, "correct horse")).json
+
+        path = "accounts/auth/change-password/"
+        changed = await api.call("POST", path, PASSWORDS, token=here["access"])
+
+        assert (changed.status, list(changed.json)) == (200, ["access", "refresh"])
+        for pair in (here, there):
+            assert (await move(api, pair["access"], "deposit", "1.00")).status == 401
+            assert (await with_refresh(api, "refresh", pair["refresh"])).status == 401
+        assert await api.balance(changed.json["access"]) == "0.00"
+        assert (await with_refresh(api, "refresh", changed.json["refresh"])).status == 200
+        assert (await login(api, name, "correct horse")).status == 401
+        assert (await login(api, name, "battery staple")).status == 200
+
+    @pytest.mark.parametrize(
+        ("password", "new_password", "status", "code"),
+        [
+            ("another horse", "battery staple", 401, "invalid_credentials"),
+            ("correct horse", "short", 422, "invalid_field"),
+        ],
+    )
+    async def test_a_password_that_is_not_changed_ends_nothing(
+        self, api: Api, password: str, new_password: str, status: int, code: str
+    ) -> None:
+        token = await api.register()
+
+        body = json.dumps({"password": password, "new_password": new_password})
+        answer = await api.call("POST", "accounts/auth/change-password/", body, token=token)
+
+        assert (answer.status, answer.code) == (status, code)
+        assert answer.json.get("field") == (None if status == 401 else "new_password")
+        assert (await move(api, token, "deposit", "1.00")).status == 200
 
     async def test_logging_out_revokes_and_may_be_repeated(self, api: Api) -> None:
         refresh = (await register(api, f"bob-{uuid4().hex[:12]}")).json["refresh"]
@@ -683,8 +819,10 @@ class ApiSuite:
         for template, operations in api.document["paths"].items():
             for method in operations:
                 path = template.rstrip("/").replace("{id}", order)
-                bare = await api.call(method.upper(), path, token=token)
-                slashed = await api.call(method.upper(), f"{path}/", token=token)
+                ends = path.endswith("logout-all")
+                own = [await api.register() if ends else token for _ in range(2)]
+                bare = await api.call(method.upper(), path, token=own[0])
+                slashed = await api.call(method.upper(), f"{path}/", token=own[1])
                 assert bare.status < 500
                 assert bare.status == slashed.status or path.endswith("cancel")
 
@@ -700,6 +838,7 @@ class ApiSuite:
         ("method", "path", "allow"),
         [
             ("DELETE", "orders/", "GET, HEAD, OPTIONS, POST"),
+            ("TRACE", "orders/", "GET, HEAD, OPTIONS, POST"),
             ("PUT", "orders/1", "GET, HEAD, OPTIONS"),
             ("GET", "orders/1/cancel/", "OPTIONS, POST"),
             ("POST", "accounts/wallet/deposit", "OPTIONS, PATCH"),
@@ -750,8 +889,14 @@ async def login(api: Api, username: str, password: str) -> Answer:
     return await api.call("POST", "accounts/auth/login/", body)
 
 
-async def with_refresh(api: Api, call: str, token: str) -> Answer:
-    return await api.call("POST", f"accounts/auth/{call}/", json.dumps({"refresh": token}))
+async def with_refresh(api: Api, call: str, token: str, key: str | None = None) -> Answer:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    body = json.dumps({"refresh": token})
+    return await api.call("POST", f"accounts/auth/{call}/", body, headers=headers)
+
+
+async def end(api: Api, token: str, session_id: str) -> Answer:
+    return await api.call("POST", f"accounts/sessions/{session_id}/end/", token=token)
 
 
 async def move(api: Api, token: str, call: str, amount: str, *, key: str | None = None) -> Answer:

@@ -11,6 +11,7 @@ from litestar.testing import AsyncTestClient
 
 from crypto_exchange.adapters.memory import MemoryClock
 from crypto_exchange.domain.errors import DomainError, Unavailable
+from crypto_exchange.domain.totp import step_at
 from crypto_exchange.domain.use_cases import currencies
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import Role, Session
@@ -20,11 +21,13 @@ from crypto_exchange.entrypoints.http.operations import Operation
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 from tests.unit.http.api import Answer, Api
 from tests.unit.http.application import app_over
+from tests.unit.http.second_factor_suite import Customer
 from tests.unit.http.suite import SMALL, place, register
 
 DECLARED = [(call, code) for call in list_operations() for code in call.codes]
 ROUTING_CODES = {"method_not_allowed", "invalid_request"}
 """What is refused before it is known which call is meant."""
+TESTED_ELSEWHERE = {"internal_error", "unavailable", "rate_limited"}
 
 
 def errors_of(kind: type[DomainError]) -> list[type[DomainError]]:
@@ -51,6 +54,7 @@ def test_codes_have_the_statuses_of_the_specification() -> None:
         413 body_too_large
         415 unsupported_media_type
         422 invalid_field invalid_amount amount_too_small amount_too_large unknown_asset
+        429 rate_limited
         503 price_stale unavailable
     """
     for line in specified.strip().splitlines():
@@ -65,12 +69,14 @@ class Situation:
     def __init__(self, call: Operation, api: Api, context: Context, clock: MemoryClock) -> None:
         self.call, self.api, self.context, self.clock = call, api, context, clock
         self.token: str | None = None
+        self.session_id = ""
         self.headers: dict[str, str] = {}
 
     async def prepare(self) -> None:
         """What makes the call succeed, or nearly."""
         if not self.call.public:
             self.token = await self.api.register("100.00")
+            self.session_id = self.context.tokens.read_access(self.token).session_id
         if self.call.name == "cancel_order":
             assert self.token is not None
             self.order = (await place(self.api, self.token, SMALL)).json["id"]
@@ -80,7 +86,10 @@ class Situation:
     ) -> Answer:
         if body is None and self.call.request is not None:
             body = self.call.example
-        path = self.call.path.replace("{id:str}", ident) + query
+        path = self.call.path.replace("{id:str}", ident).replace(
+            "{session_id:str}", self.session_id
+        )
+        path += query
         return await self.api.call(
             self.call.method, path, body, token=self.token, headers=self.headers
         )
@@ -107,10 +116,11 @@ class Situation:
 
     async def unauthenticated(self) -> Answer:
         self.token = None
-        return await self.send('{"refresh": "nonsense"}' if self.call.public else None)
+        return await self.send()
 
     async def invalid_credentials(self) -> Answer:
-        return await self.send()
+        wrong = {"password": "another horse"} if self.call.name == "change_password" else {}
+        return await self.send(json.dumps(json.loads(self.call.example or "{}") | wrong))
 
     async def username_taken(self) -> Answer:
         await self.send()
@@ -118,9 +128,29 @@ class Situation:
 
     async def not_found(self) -> Answer:
         """A token outlives its user when the database is replaced; an order is not there at all."""
+        if self.call.name == "end_session":
+            self.session_id = "f" * 24
+            return await self.send()
         session = Session(user_id=999_999, id="gone", expires_at_us=2**60)
         self.token = self.context.tokens.issue(Role.USER, session).access
+        return await self.send('{"code": "287082"}' if self.call.token_optional else None)
+
+    async def invalid_code(self) -> Answer:
+        customer = await self.customer()
+        await customer.enroll()
+        if self.call.name != "confirm_second_factor":
+            await customer.confirm(customer.code())
+        return await self.send(json.dumps({"code": customer.wrong_code()}))
+
+    async def second_factor_active(self) -> Answer:
+        customer = await self.customer()
+        await customer.enroll()
+        await customer.confirm(customer.code())
         return await self.send()
+
+    async def step_up_required(self) -> Answer:
+        await self.second_factor_active()
+        return await self.send(self.with_amount("1000.01"))
 
     async def insufficient_funds(self) -> Answer:
         self.token = await self.api.register()
@@ -159,6 +189,13 @@ class Situation:
         await self.send(self.with_amount("0.01"))
         return await self.send()
 
+    async def customer(self) -> Customer:
+        """Whoever makes the call, with an authenticator at hand."""
+        self.token = self.token or await self.api.register()
+        customer = Customer(self.api, step_at(self.clock.now_us()))
+        customer.token = self.token
+        return customer
+
     def with_amount(self, amount: str) -> str:
         body: dict[str, Any] = json.loads(self.call.example or "{}")
         return json.dumps(body | {"amount": amount})
@@ -166,7 +203,7 @@ class Situation:
 
 @pytest.mark.parametrize(
     ("call", "code"),
-    [pair for pair in DECLARED if pair[1] not in {"internal_error", "unavailable"}],
+    [pair for pair in DECLARED if pair[1] not in TESTED_ELSEWHERE],
     ids=lambda value: getattr(value, "name", value),
 )
 async def test_a_call_gives_every_error_that_it_declares(
@@ -228,6 +265,8 @@ class TestFaults:
     ) -> None:
         api, refresh = broken
         body = call.example and call.example.replace("eyJhbGciOi…", refresh)
+        if call.token_optional:
+            body = '{"code": "287082"}'
 
         answer = await api.call(call.method, call.path.replace("{id:str}", "1"), body)
 
@@ -268,13 +307,18 @@ async def test_the_description_names_everything(api: Api) -> None:
         assert call["summary"]
         assert set(call["tags"]) <= {tag["name"] for tag in document["tags"]}
         public = "auth/" in path or "currencies" in path or path.startswith("/health")
-        assert (call.get("security") == []) == (public or path.endswith("openapi.json"))
+        own = ("/logout-all/", "/change-password/", "/enroll/", "/confirm/", "/disable/")
+        public = public and not path.endswith(own)
+        either = path.endswith("/verify/")
+        without: list[object] = [{}, {"bearer": []}] if either else []
+        assert (call.get("security") == without) == (public or path.endswith("openapi.json"))
         body = call.get("requestBody", {"content": {}})["content"].get("application/json")
         assert body is None or body["example"]
         names = {parameter["name"] for parameter in call["parameters"]}
         assert ("id" in names) == ("{id}" in path)
     keyed = {path for (_, path), call in calls.items() if has(call, "Idempotency-Key")}
     assert keyed == {
+        "/api/v1/accounts/auth/refresh/",
         "/api/v1/orders/",
         "/api/v1/accounts/wallet/deposit",
         "/api/v1/accounts/wallet/withdraw",

@@ -6,9 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 from litestar import Request
+from litestar.testing import AsyncTestClient
 from litestar.types import Message
+from typing_extensions import override
 
-from crypto_exchange.adapters.memory import MemoryClock
+from crypto_exchange.adapters.memory import InsecureHasher, MemoryClock
+from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.receipt import list_faults
 from crypto_exchange.domain.use_cases import currencies, trading
 from crypto_exchange.domain.use_cases.context import Context
@@ -20,6 +23,7 @@ from crypto_exchange.entrypoints.http.problems import RequestError
 from crypto_exchange.entrypoints.http.receipts import read_receipt
 from crypto_exchange.entrypoints.http.schemas import AmountRequest
 from tests.unit.http.api import Api
+from tests.unit.http.application import app_over
 from tests.unit.http.suite import move, place
 
 DIRECT = '{"crypto": "ABAN", "amount": 3}'
@@ -269,12 +273,33 @@ async def test_a_body_without_a_length_is_limited_when_it_ends() -> None:
         await decode_body(request, AmountRequest)
 
 
+async def test_when_too_many_passwords_wait_a_login_is_put_off(
+    context: Context, config: HttpConfig
+) -> None:
+    crowded = msgspec.structs.replace(context, passwords=Crowded())
+
+    async with AsyncTestClient(app_over(crowded, config)) as client:
+        body = '{"username": "alice", "password": "correct horse"}'
+        answer = await (await Api.open(client)).call("POST", "accounts/auth/login/", body)
+
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+
+
 async def test_a_lone_surrogate_is_no_text(api: Api) -> None:
     body = '{"username": "\\ud800abc", "password": "correct horse"}'
 
     answer = await api.call("POST", "accounts/auth/login/", body)
 
     assert (answer.status, answer.code) == (400, "malformed_json")
+
+
+class Crowded(InsecureHasher):
+    """Has no room for one more."""
+
+    @override
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        raise Unavailable("passwords: expected fewer than 66 under way, was as many")
 
 
 def no_context() -> AbstractAsyncContextManager[Context]:

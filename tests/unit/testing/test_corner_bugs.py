@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
+from typing_extensions import override
 
 from crypto_exchange.adapters.memory import MemoryReadModels
-from crypto_exchange.domain import aggregation, attempt, batch, plan, settlement
+from crypto_exchange.domain import aggregation, attempt, batch, plan, retrial, settlement
 from crypto_exchange.domain.aggregation import _Sealing
 from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.intent import Stamp, take_along
 from crypto_exchange.domain.money import PPM, ceil_div, pow10, quantity_worth
+from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.plan import Terms
 from crypto_exchange.domain.policy import FeeIn, Policy
-from crypto_exchange.domain.use_cases import context, currencies, trading
+from crypto_exchange.domain.use_cases import context, currencies, house, trading
+from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.testing.corners import CORNERS
 from crypto_exchange.entrypoints.testing.history import History
 from crypto_exchange.entrypoints.testing.memory_suite import MemorySuite
@@ -22,6 +26,7 @@ from crypto_exchange.entrypoints.testing.simulation import replay
 
 _BY_NAME = {corner.name: corner for corner in CORNERS}
 _CHOOSE, _EXCEEDS, _TAKE_ALONG = _Sealing._choose, Terms.exceeds_maximum, take_along
+_BOOK_CAPITAL = house.book_capital
 
 
 class Plant(NamedTuple):
@@ -37,6 +42,19 @@ class Plant(NamedTuple):
 def absent_at_any_age(opened: Any, absent: Any, _reach_ms: int, policy: Policy) -> bool:
     end_ms = opened.purchase.window_end_ms + policy.absence_margin_ms
     return bool(end_ms < absent.answered_ms)
+
+
+class TermsOfAny(Terms, frozen=True):
+    @override
+    def passing_guard(self, orders: Sequence[Order]) -> list[Order]:
+        return [*orders] if Terms.passing_guard(self, orders) else []
+
+
+async def capital_again(context: Context) -> Mapping[str, int]:
+    if booked := await _BOOK_CAPITAL(context):
+        return booked
+    await house.fund(context, "USD", 1)
+    return {"USD": 1}
 
 
 def blocked_by_the_oldest(sealing: Any, passing: Any, terms: Any, *, overdue: bool) -> Any:
@@ -255,6 +273,20 @@ PLANTS = {
         only_the_cap,
         "nothing may be left over, but of large orders",
         "I8 routing",
+    ),
+    "the guard of any": Plant(
+        retrial,
+        "Terms",
+        TermsOfAny,
+        "a price at the next attempt that only the large order does not pass",
+        "I4",
+    ),
+    "capital at each start": Plant(
+        house,
+        "book_capital",
+        capital_again,
+        "the broker is started again while it trades",
+        "I10 capital",
     ),
     "always taken along": Plant(
         aggregation, "take_along", all_pass, "nobody is taken along", "I4 oldest first"

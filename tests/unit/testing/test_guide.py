@@ -38,6 +38,7 @@ def test_the_ten_lines_of_the_guide_are_the_example_and_run_the_whole_kit(tmp_pa
     assert PROGRAMS[0] == (EXAMPLES / "test_sqlite.py").read_text()
     assert len([line for line in PROGRAMS[0].splitlines() if line]) <= 10
     assert ran.returncode == 0, ran.stdout
+    assert re.search(r"test_corners_find_nothing: \d+ of \d+ corners visited", ran.stdout)
     checks = json.loads((tmp_path / "report.json").read_text())["checks"]
     assert len(checks) > 100
     assert {check["outcome"] for check in checks} == {"passed", "skipped"}

@@ -55,7 +55,14 @@ T = TypeVar("T")
 FEW = settings(max_examples=30)
 """The kit's searches draw from all of them, by the thousand."""
 ROWS = (asset, batch, breaks, events, ledger, order, policy, purchase, statement, user, wallet)
-PLAIN = {purchase.Working, user.AccessClaims, user.RefreshClaims, user.TokenPair}
+PLAIN = {
+    purchase.Working,
+    user.AccessClaims,
+    user.Challenge,
+    user.ChallengeClaims,
+    user.RefreshClaims,
+    user.TokenPair,
+}
 """Types that Hypothesis can draw from their annotations alone."""
 
 

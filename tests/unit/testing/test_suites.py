@@ -216,7 +216,7 @@ def test_an_expected_failure_has_to_fail_also_without_any_plugin(
 
 def test_the_whole_kit_has_the_checks_of_every_port_over_a_store() -> None:
     class Mine(AggregationSuite):
-        suite_version = "1"
+        """Of the newest version."""
 
     for port in (UnitOfWorkTests, MarketTests, AuditTests, AssetCacheTests, TallyTests):
         assert names_of(port) <= names_of(Mine)

@@ -1,9 +1,10 @@
 """Memory: every port over the rows of one `State`, for tests, demonstrations and backtests."""
 
 from crypto_exchange.adapters.memory.accelerators import MemoryAssetCache, MemoryTally
-from crypto_exchange.adapters.memory.access import InsecureHasher, OpaqueTokens
+from crypto_exchange.adapters.memory.access import InsecureHasher, OpaqueTokens, ReadableVault
 from crypto_exchange.adapters.memory.context import memory_context
 from crypto_exchange.adapters.memory.exchange import MemoryExchange, Silence
+from crypto_exchange.adapters.memory.limiter import FallbackLimiter, MemoryLimiter
 from crypto_exchange.adapters.memory.queue import MemoryBroker, MemoryQueue
 from crypto_exchange.adapters.memory.read_models import MemoryReadModels
 from crypto_exchange.adapters.memory.sources import MemoryClock, MemoryIds
@@ -14,6 +15,7 @@ from crypto_exchange.adapters.memory.unit_of_work import (
 )
 
 __all__ = [
+    "FallbackLimiter",
     "InsecureHasher",
     "MemoryAssetCache",
     "MemoryBegin",
@@ -21,12 +23,14 @@ __all__ = [
     "MemoryClock",
     "MemoryExchange",
     "MemoryIds",
+    "MemoryLimiter",
     "MemoryMarket",
     "MemoryQueue",
     "MemoryReadModels",
     "MemoryTally",
     "MemoryUnitOfWork",
     "OpaqueTokens",
+    "ReadableVault",
     "Silence",
     "memory_context",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crypto_exchange.adapters.memory.accelerators import MemoryAssetCache, MemoryTally
-from crypto_exchange.adapters.memory.access import InsecureHasher, OpaqueTokens
+from crypto_exchange.adapters.memory.access import InsecureHasher, OpaqueTokens, ReadableVault
 from crypto_exchange.adapters.memory.exchange import MemoryExchange
+from crypto_exchange.adapters.memory.limiter import MemoryLimiter
 from crypto_exchange.adapters.memory.read_models import MemoryReadModels
 from crypto_exchange.adapters.memory.sources import MemoryClock, MemoryIds
 from crypto_exchange.adapters.memory.unit_of_work import MemoryBegin, MemoryMarket
@@ -40,7 +41,9 @@ def memory_context(
         market=MemoryMarket(state),
         cache=MemoryAssetCache(),
         tally=MemoryTally(policy.threshold),
+        limiter=MemoryLimiter(clock.now_us),
         exchange=MemoryExchange(listed, policy, lambda: clock.now_us() // 1_000),
         passwords=InsecureHasher(),
         tokens=OpaqueTokens(),
+        vault=ReadableVault(),
     )

@@ -23,6 +23,7 @@ from crypto_exchange.domain.money import USD_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import GIVEN_UP, IN_FLIGHT, Purchase, PurchaseState
 from crypto_exchange.domain.state import State
+from crypto_exchange.domain.user import Session
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
@@ -40,6 +41,8 @@ DUE_LIMIT = 200
 """How many open batches one look gives."""
 GIVEN_UP_LIMIT = 200
 """How many attempts that were given up one look gives."""
+EXPIRED_LIMIT = 1000
+"""How many sessions that have expired one look gives."""
 
 
 class MemoryReadModels:
@@ -135,6 +138,14 @@ class MemoryReadModels:
             )
         )
         return tuple(ended[:GIVEN_UP_LIMIT])
+
+    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+        sessions = self._state.sessions.values()
+        return tuple(s for s in sessions if s.revoked and s.ended_at_us >= since_us)
+
+    async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
+        gone = (s for s in self._state.sessions.values() if s.expires_at_us < before_us)
+        return tuple(sorted(gone, key=lambda session: session.expires_at_us)[:EXPIRED_LIMIT])
 
     async def list_breaks(self) -> tuple[Break, ...]:
         opened = [b for b in self._state.breaks.values() if b.closed_at_us is None]

@@ -9,10 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, StoredRequest
-from crypto_exchange.domain.errors import InvariantViolation
+from crypto_exchange.domain.errors import InvariantViolation, session_ended
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
@@ -70,6 +71,13 @@ class MemoryUnitOfWork:
     async def get_wallet(self, user_id: UserId) -> Wallet:
         return self._state.get_wallet(user_id)
 
+    async def get_wallet_of_session(self, user_id: UserId, session_id: str) -> Wallet:
+        wallet = self._state.get_wallet(user_id)
+        session = self._state.sessions.get((user_id, session_id))
+        if session is None or session.revoked:
+            raise session_ended()
+        return wallet
+
     async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
         return self._state.requests.get((user_id, operation, key))
 
@@ -99,6 +107,12 @@ class MemoryUnitOfWork:
 
     async def find_session(self, user_id: UserId, session_id: str) -> Session | None:
         return self._state.sessions.get((user_id, session_id))
+
+    async def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
+        return self._state.list_sessions(user_id)
+
+    async def find_second_factor(self, user_id: UserId) -> SecondFactor | None:
+        return self._state.factors.get(user_id)
 
 
 class MemoryMarket:

@@ -8,8 +8,28 @@ from __future__ import annotations
 BIG, INT, NUM, TEXT, BOOL, JSON = "bigint", "integer", "numeric", "text", "boolean", "json"
 
 USERNAMES = {"username_key": TEXT, "user_id": BIG}
-USERS = {"id": BIG, "username": TEXT, "password_hash": TEXT, "role": TEXT}
-SESSIONS = {"user_id": BIG, "id": TEXT, "generation": INT, "expires_at_us": BIG, "revoked": BOOL}
+USERS = {"id": BIG, "username": TEXT, "password_hash": TEXT, "role": TEXT, "version": BIG}
+SESSIONS = {
+    "user_id": BIG,
+    "id": TEXT,
+    "generation": INT,
+    "created_at_us": BIG,
+    "used_at_us": BIG,
+    "expires_at_us": BIG,
+    "ended_at_us": BIG,
+    "device": TEXT,
+    "retry": TEXT,
+}
+SECOND_FACTORS = {
+    "user_id": BIG,
+    "sealed": TEXT,
+    "state": TEXT,
+    "recovery": TEXT,
+    "last_step": BIG,
+    "wrong": INT,
+    "locked_until_us": BIG,
+    "version": BIG,
+}
 WALLETS = {"user_id": BIG, "balance": NUM, "version": BIG}
 RULE = {
     "lot_step": NUM,
@@ -122,6 +142,7 @@ TABLES = {
     "usernames": USERNAMES,
     "users": USERS,
     "sessions": SESSIONS,
+    "second_factors": SECOND_FACTORS,
     "wallets": WALLETS,
     "assets": ASSETS,
     "inventory": INVENTORY,

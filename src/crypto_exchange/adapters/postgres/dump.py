@@ -12,13 +12,14 @@ from crypto_exchange.adapters.postgres.failures import translated
 from crypto_exchange.adapters.postgres.pool import Database
 from crypto_exchange.adapters.postgres.tables import metadata
 
-_SECRET = frozenset({"password_hash"})
+_SECRET = frozenset({"password_hash", "recovery", "sealed"})
 
 
 async def dump_rows(database: Database) -> AsyncIterator[bytes]:
     """Yield `{"table": …, "row": {…}}` for every row, from one snapshot, by table and key.
 
-    Integers are JSON numbers in the units of the columns. Password hashes are left out.
+    Integers are JSON numbers in the units of the columns. Password hashes and what
+    second factors are made of are left out.
     """
     async with database.connection() as connection:
         with translated():

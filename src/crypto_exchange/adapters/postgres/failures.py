@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from crypto_exchange.domain.errors import Conflict, InvariantViolation, Unavailable
+from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.errors import (
+    Conflict,
+    InvariantViolation,
+    RequestRepeated,
+    Unavailable,
+    UsernameTaken,
+)
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
@@ -45,6 +52,17 @@ def translated() -> Iterator[None]:
         raise _by_sqlstate(error) from error
     except DRIVER_ERRORS as error:
         raise _by_kind(error) from error
+
+
+def already_there(error: asyncpg.UniqueViolationError, change: Change) -> Exception:
+    """What a key that is not new says of a change."""
+    # On a distributed table the name ends with the number of a shard.
+    name = error.constraint_name or ""
+    if name.startswith("pk_requests"):
+        return RequestRepeated()
+    if name.startswith("pk_usernames"):
+        return UsernameTaken(change.users[0].username)
+    return Conflict(f"another commit came first: {error}")
 
 
 def _by_sqlstate(error: asyncpg.PostgresError) -> Exception:

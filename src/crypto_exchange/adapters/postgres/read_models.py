@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 
 from crypto_exchange.adapters.postgres import audit
-from crypto_exchange.adapters.postgres.columns import ASSETS, BREAKS, ORDERS, PURCHASES
+from crypto_exchange.adapters.postgres.columns import ASSETS, BREAKS, ORDERS, PURCHASES, SESSIONS
 from crypto_exchange.adapters.postgres.pool import Connection, Database
 from crypto_exchange.adapters.postgres.rows import read, read_asset
 from crypto_exchange.adapters.postgres.statements import FIND_WAITING, GET_WALLET
@@ -17,6 +17,7 @@ from crypto_exchange.domain.ids import OrderId, UserId
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, USD_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.user import Session
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
@@ -32,6 +33,7 @@ from crypto_exchange.domain.wallet import Wallet
 
 _ENOUGH_BATCHES = 200
 _ENOUGH_GIVEN_UP = 200
+_ENOUGH_SESSIONS = 1_000
 _NEWEST = Cursor(2**63 - 1, 2**63 - 1)
 
 _HOLDINGS = """
@@ -53,6 +55,9 @@ _TRANSACTION = f"{_TRANSACTIONS} AND id = $2"
 _TRANSACTIONS_PAGE = f"""{_TRANSACTIONS} AND (at_us, id) < ($2, $3)
  ORDER BY at_us DESC, id DESC LIMIT $4"""
 _ASSETS = f"""SELECT {", ".join(ASSETS)} FROM assets ORDER BY symbol COLLATE "C\""""  # noqa: S608 - our own names
+_SESSIONS = f"SELECT {', '.join(SESSIONS)} FROM sessions"  # noqa: S608 - our own names
+_ENDED_SESSIONS = f"{_SESSIONS} WHERE ended_at_us > 0 AND ended_at_us >= $1"
+_EXPIRED_SESSIONS = f"{_SESSIONS} WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2"
 _LEDGER = """
 SELECT account, currency, CASE WHEN currency = 'USD' THEN $1::integer
             ELSE coalesce((SELECT scale FROM assets WHERE symbol = currency), $2::integer) END AS scale,
@@ -162,6 +167,14 @@ class PostgresReadModels:
     async def list_given_up(self, since_ms: int) -> tuple[Purchase, ...]:
         rows = await self._database.fetch(_GIVEN_UP, since_ms, _ENOUGH_GIVEN_UP)
         return tuple(read(Purchase, row) for row in rows)
+
+    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+        rows = await self._database.fetch(_ENDED_SESSIONS, since_us)
+        return tuple(read(Session, row) for row in rows)
+
+    async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
+        rows = await self._database.fetch(_EXPIRED_SESSIONS, before_us, _ENOUGH_SESSIONS)
+        return tuple(read(Session, row) for row in rows)
 
     async def list_breaks(self) -> tuple[Break, ...]:
         return tuple(read(Break, row) for row in await self._database.fetch(_BREAKS))

@@ -14,6 +14,7 @@ from crypto_exchange.domain.change import Transition
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ledger import Transfer
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.statement import Statement
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -35,6 +36,12 @@ def read_asset(record: asyncpg.Record) -> Asset:
     """An asset; its rule is a part of its row."""
     row = dict(record)
     return msgspec.convert({**row, "rule": row}, Asset)
+
+
+def read_second_factor(record: asyncpg.Record) -> SecondFactor:
+    """A second factor, the hashes of whose recovery codes are one text."""
+    row = dict(record)
+    return msgspec.convert({**row, "recovery": row["recovery"].split()}, SecondFactor)
 
 
 def columns(rows: Iterable[msgspec.Struct]) -> Columns:
@@ -92,10 +99,14 @@ def statement_columns(statements: Iterable[Statement]) -> Columns:
 
 
 def plain(row: msgspec.Struct) -> dict[str, Any]:
-    """A Struct's fields by name, enums by value, an asset's rule flat; text that Postgres can hold."""
+    """A Struct's fields by name, enums by value, an asset's rule flat, recovery codes as one text; text that
+    Postgres can hold.
+    """
     fields: dict[str, Any] = msgspec.to_builtins(row)
     if "rule" in fields:
         fields = fields.pop("rule") | fields
+    if "recovery" in fields:
+        fields["recovery"] = " ".join(fields["recovery"])
     for name in _FOREIGN_WORDS & fields.keys():
         # They may hold anything; text in Postgres has no NUL.
         fields[name] = fields[name] and fields[name].replace("\0", "")

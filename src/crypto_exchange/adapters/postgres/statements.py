@@ -17,7 +17,10 @@ from crypto_exchange.adapters.postgres.columns import (
     ORDERS,
     PURCHASES,
     RULE,
+    SECOND_FACTORS,
+    SESSIONS,
     TABLES,
+    USERS,
 )
 
 
@@ -79,8 +82,17 @@ MOVE_BREAKS = Move(
 MOVE_SESSIONS = Move(
     table="sessions",
     key=("user_id", "id"),
-    guard=("generation", "revoked"),
-    writes=("generation", "expires_at_us", "revoked"),
+    guard=("generation", "ended_at_us"),
+    writes=("generation", "used_at_us", "expires_at_us", "ended_at_us", "retry"),
+)
+MOVE_FACTORS = Move(
+    table="second_factors",
+    key=("user_id",),
+    guard=("version",),
+    writes=tuple(name for name in SECOND_FACTORS if name != "user_id"),
+)
+MOVE_USERS = Move(
+    table="users", key=("id",), guard=("version",), writes=("password_hash", "version")
 )
 MOVE_ASSETS = Move(
     table="assets",
@@ -112,6 +124,10 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[])
 LOCK_WALLET = "SELECT 1 AS one FROM wallets WHERE user_id = $1 AND version = $2 FOR UPDATE"
 
 GET_WALLET = "SELECT user_id, balance, version FROM wallets WHERE user_id = $1"
+GET_WALLET_OF_SESSION = """
+SELECT user_id, balance, version,
+       EXISTS (SELECT FROM sessions WHERE user_id = $1 AND id = $2 AND ended_at_us = 0) AS lives
+  FROM wallets WHERE user_id = $1"""
 FIND_REQUEST = """
 SELECT user_id, operation, key, fingerprint, resource_id
   FROM requests WHERE user_id = $1 AND operation = $2 AND key = $3"""
@@ -119,10 +135,16 @@ GET_ORDER = f"SELECT {', '.join(ORDERS)} FROM orders WHERE user_id = $1 AND id =
 GET_ASSET = f"SELECT {', '.join(ASSETS)} FROM assets WHERE symbol = $1"  # noqa: S608 - our own names
 GET_PURCHASE = f"SELECT {', '.join(PURCHASES)} FROM purchases WHERE batch = $1 AND attempt = $2"  # noqa: S608 - our own names
 GET_BREAK = f"SELECT {', '.join(BREAKS)} FROM breaks WHERE key = $1"  # noqa: S608 - our own names
-GET_USER = "SELECT id, username, password_hash, role FROM users WHERE id = $1"
+GET_USER = f"SELECT {', '.join(USERS)} FROM users WHERE id = $1"  # noqa: S608 - our own names
 FIND_USER_ID = "SELECT user_id FROM usernames WHERE username_key = $1"
-FIND_SESSION = """
-SELECT user_id, id, generation, expires_at_us, revoked FROM sessions WHERE user_id = $1 AND id = $2"""
+FIND_SESSION = f"SELECT {', '.join(SESSIONS)} FROM sessions WHERE user_id = $1 AND id = $2"  # noqa: S608 - our own names
+LIST_SESSIONS = f"""
+SELECT {", ".join(SESSIONS)} FROM sessions WHERE user_id = $1 AND ended_at_us = 0
+ ORDER BY created_at_us, id"""  # noqa: S608 - our own names
+FIND_SECOND_FACTOR = f"SELECT {', '.join(SECOND_FACTORS)} FROM second_factors WHERE user_id = $1"  # noqa: S608 - our own names
+FORGET_SESSIONS = """
+DELETE FROM sessions AS t USING unnest($1::bigint[], $2::text[]) AS n(user_id, id)
+ WHERE t.user_id = n.user_id AND t.id = n.id"""
 LOCK_INVENTORY = "SELECT 1 FROM inventory WHERE asset = $1 FOR UPDATE"
 LOCK_PURCHASES = "SELECT 1 FROM purchases WHERE batch = $1 AND asset = $2 FOR UPDATE"
 LOCK_BATCH = "SELECT 1 FROM batches WHERE key = $1 AND asset = $2 FOR UPDATE"

@@ -59,6 +59,7 @@ users = Table(
     metadata,
     *big("id"),
     *words("username", "password_hash", "role"),
+    *big("version"),
     PrimaryKeyConstraint("id"),
     one_of("role", "user", "operator", "admin"),
 )
@@ -69,11 +70,27 @@ sessions = Table(
     *big("user_id"),
     *words("id"),
     *small("generation"),
-    *big("expires_at_us"),
-    *flag("revoked"),
+    *big("expires_at_us", "ended_at_us", "created_at_us", "used_at_us"),
+    *words("device", "retry"),
     PrimaryKeyConstraint("user_id", "id"),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
+    Index("ix_sessions_ended", "ended_at_us", postgresql_where=text("ended_at_us > 0")),
+    Index("ix_sessions_expiry", "expires_at_us"),
 )
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    *big("user_id"),
+    *words("sealed", "state", "recovery"),
+    *big("last_step"),
+    *small("wrong"),
+    *big("locked_until_us", "version"),
+    PrimaryKeyConstraint("user_id"),
+    ForeignKeyConstraint(["user_id"], ["users.id"]),
+    one_of("state", "pending", "active", "off"),
+)
+"""One of a user. `sealed` is encrypted, `recovery` are hashes with spaces between."""
 
 wallets = Table(
     "wallets",

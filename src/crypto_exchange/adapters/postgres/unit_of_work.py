@@ -9,13 +9,14 @@ from typing import TypeVar
 import asyncpg
 import msgspec
 
-from crypto_exchange.adapters.postgres.failures import translated
+from crypto_exchange.adapters.postgres.failures import already_there, translated
 from crypto_exchange.adapters.postgres.pool import Connection, Database
-from crypto_exchange.adapters.postgres.rows import read, read_asset
+from crypto_exchange.adapters.postgres.rows import read, read_asset, read_second_factor
 from crypto_exchange.adapters.postgres.statements import (
     CLAIM_ORDERS,
     FIND_BATCH_ASSET,
     FIND_REQUEST,
+    FIND_SECOND_FACTOR,
     FIND_SESSION,
     FIND_USER_ID,
     GET_ASSET,
@@ -26,6 +27,8 @@ from crypto_exchange.adapters.postgres.statements import (
     GET_PURCHASE,
     GET_USER,
     GET_WALLET,
+    GET_WALLET_OF_SESSION,
+    LIST_SESSIONS,
     LOCK_BATCH,
     LOCK_INVENTORY,
     LOCK_PURCHASES,
@@ -35,16 +38,15 @@ from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, StoredRequest
 from crypto_exchange.domain.errors import (
-    Conflict,
     InvariantViolation,
     NotFound,
-    RequestRepeated,
     UnknownAsset,
-    UsernameTaken,
+    session_ended,
 )
-from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.ids import HOUSE, BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
@@ -91,7 +93,7 @@ class PostgresUnitOfWork:
             try:
                 await self._write(change)
             except asyncpg.UniqueViolationError as error:
-                raise _already_there(error, change) from error
+                raise already_there(error, change) from error
 
     def abandon(self) -> None:
         self._end()
@@ -110,6 +112,15 @@ class PostgresUnitOfWork:
         if row is None:
             raise NotFound("wallet of user", user_id)
         return Wallet(*row)
+
+    async def get_wallet_of_session(self, user_id: UserId, session_id: str) -> Wallet:
+        row = await self._fetchrow(GET_WALLET_OF_SESSION + self._for_update, user_id, session_id)
+        if row is None:
+            raise NotFound("wallet of user", user_id)
+        *wallet, lives = row
+        if not lives:
+            raise session_ended()
+        return Wallet(*wallet)
 
     async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
         row = await self._fetchrow(FIND_REQUEST, user_id, operation, key)
@@ -161,7 +172,9 @@ class PostgresUnitOfWork:
         if not (username.isascii() and username.isprintable()):
             return None  # Nobody can have it, and Postgres could not compare it as Python does.
         row = await self._fetchrow(FIND_USER_ID, username.lower())
-        return None if row is None else await self.get_user(row["user_id"])
+        # As many questions for a name that nobody has, so that the time does not tell it.
+        row = await self._fetchrow(GET_USER, HOUSE if row is None else row["user_id"])
+        return None if row is None else read(User, row)
 
     async def get_user(self, user_id: UserId) -> User:
         row = await self._fetchrow(GET_USER, user_id)
@@ -172,6 +185,20 @@ class PostgresUnitOfWork:
     async def find_session(self, user_id: UserId, session_id: str) -> Session | None:
         row = await self._fetchrow(FIND_SESSION + self._for_update, user_id, session_id)
         return None if row is None else read(Session, row)
+
+    async def find_second_factor(self, user_id: UserId) -> SecondFactor | None:
+        row = await self._fetchrow(FIND_SECOND_FACTOR + self._for_update, user_id)
+        return None if row is None else read_second_factor(row)
+
+    async def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
+        if self._transaction is None:
+            rows = await self._database.fetch(LIST_SESSIONS, user_id)
+        else:
+            with translated():
+                rows = await self._transaction.connection.fetch(
+                    LIST_SESSIONS + self._for_update, user_id
+                )
+        return tuple(read(Session, row) for row in rows)
 
     async def _write(self, change: Change) -> None:
         if self._transaction is not None:
@@ -260,13 +287,3 @@ async def _write_any(connection: Connection, change: Change) -> None:
         await write_user_command(connection, change, change.wallet)
     else:
         await write(connection, change)
-
-
-def _already_there(error: asyncpg.UniqueViolationError, change: Change) -> Exception:
-    # On a distributed table the name ends with the number of a shard.
-    name = error.constraint_name or ""
-    if name.startswith("pk_requests"):
-        return RequestRepeated()
-    if name.startswith("pk_usernames"):
-        return UsernameTaken(change.users[0].username)
-    return Conflict(f"another commit came first: {error}")

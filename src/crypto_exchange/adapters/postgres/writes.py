@@ -20,14 +20,17 @@ from crypto_exchange.adapters.postgres.statements import (
     ADD_TO_INVENTORY,
     ADD_TO_WALLETS,
     FIND_REQUEST,
+    FORGET_SESSIONS,
     LOCK_WALLET,
     MOVE_ASSETS,
     MOVE_BATCHES,
     MOVE_BREAKS,
+    MOVE_FACTORS,
     MOVE_INVENTORY,
     MOVE_ORDERS,
     MOVE_PURCHASES,
     MOVE_SESSIONS,
+    MOVE_USERS,
     Move,
     insert,
     user_command,
@@ -42,6 +45,7 @@ from crypto_exchange.domain.change import (
 )
 from crypto_exchange.domain.errors import Conflict, RequestRepeated
 from crypto_exchange.domain.ids import Symbol, UserId
+from crypto_exchange.domain.user import Session
 from crypto_exchange.domain.wallet import Wallet
 
 _IN_ONE_STATEMENT = frozenset({"wallet", "new_orders", "orders", "transfers", "events", "request"})
@@ -102,7 +106,10 @@ async def write(connection: Connection, change: Change) -> None:
     await _move(connection, MOVE_PURCHASES, change.purchases)
     await _move(connection, MOVE_ASSETS, change.assets)
     await _move(connection, MOVE_BREAKS, change.breaks)
+    await _move(connection, MOVE_FACTORS, change.factors)
+    await _move(connection, MOVE_USERS, change.passwords)
     await _move(connection, MOVE_SESSIONS, change.sessions)
+    await _forget_sessions(connection, change.forgotten)
     await _write_wallets(connection, change, deltas.wallets)
     await _move(connection, MOVE_ORDERS, change.orders)
     await _write_holdings(connection, change, deltas.holdings)
@@ -122,6 +129,7 @@ def _inserts(change: Change) -> Iterator[tuple[str, Columns]]:
         ("users", columns(users)),
         ("wallets", columns(Wallet(user.id) for user in users)),
         ("sessions", columns(change.new_sessions)),
+        ("second_factors", columns(change.new_factors)),
         ("assets", columns(change.new_assets)),
         ("inventory", columns(Inventory(asset=a.symbol) for a in change.new_assets)),
         ("orders", columns(change.new_orders)),
@@ -147,6 +155,12 @@ async def _move(connection: Connection, move: Move, moves: Sequence[Transition[R
     if moves:
         status = await connection.execute(move.sql, *move_columns(move, moves))
         _require_all(status, len(moves), move.table)
+
+
+async def _forget_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
+    if sessions:
+        users, ids = [each.user_id for each in sessions], [each.id for each in sessions]
+        await connection.execute(FORGET_SESSIONS, users, ids)
 
 
 async def _write_inventory(

@@ -1,7 +1,7 @@
-"""Access and refresh tokens: JSON Web Tokens, as strict as RFC 8725 asks for.
+"""Access and refresh tokens, and challenges: JSON Web Tokens, as strict as RFC 8725 asks for.
 
 One algorithm, chosen by us and never by the token; a key that the token's `kid` names out of our own
-few; another `typ` and `aud` for each use, so that neither passes for the other; every claim required
+few; another `typ` and `aud` for each use, so that none passes for another; every claim required
 and typed.
 """
 
@@ -18,11 +18,28 @@ import msgspec
 from jwt.types import Options
 
 from crypto_exchange.domain.errors import Unauthenticated
-from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session, TokenPair
+from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.user import (
+    ACCESS_S,
+    CHALLENGE_S,
+    AccessClaims,
+    ChallengeClaims,
+    RefreshClaims,
+    Role,
+    Session,
+    TokenPair,
+    User,
+)
 
 C = TypeVar("C", bound="_Claims")
 
 _ALGORITHM = "HS256"
+_USES = {
+    "at+jwt": ("access token", "api"),
+    "rt+jwt": ("refresh token", "refresh"),
+    "mfa+jwt": ("challenge", "mfa"),
+}
+"""Of each `typ`: what people call it, and the end of its `aud`."""
 _SHORTEST_KEY = 32
 _LONGEST_TOKEN = 2_048
 _LEEWAY_S = 5
@@ -40,18 +57,25 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     iss: str
     aud: str
     sub: str
-    sid: str
     jti: str
     iat: int
     exp: int
 
 
 class _Access(_Claims, frozen=True, kw_only=True):
+    sid: str
     role: Role
+    amr: tuple[str, ...] = ()
+    auth_time: int = 0
 
 
 class _Refresh(_Claims, frozen=True, kw_only=True):
+    sid: str
     gen: int
+
+
+class _Challenge(_Claims, frozen=True, kw_only=True):
+    ver: int
 
 
 class JwtTokens:
@@ -70,7 +94,7 @@ class JwtTokens:
         keys: Sequence[str],
         now_us: Callable[[], int],
         issuer: str = "crypto_exchange",
-        access_s: int = 900,
+        access_s: int = ACCESS_S,
     ) -> None:
         self._keys = {_kid(key): _require_strong(key) for key in keys}
         if not self._keys:
@@ -82,36 +106,59 @@ class JwtTokens:
         # A signature stays good: only the times of a token that was verified are checked again.
         self._verified = functools.lru_cache(_REMEMBERED)(self._verify_access)
 
-    def issue(self, role: Role, session: Session) -> TokenPair:
-        now_s = self._now_us() // 1_000_000
-        common = {
-            "iss": self._issuer,
-            "sub": str(session.user_id),
-            "sid": session.id,
-            "iat": now_s,
-        }
+    def issue(self, role: Role, session: Session, *, verified_at_us: int = 0) -> TokenPair:
+        """How and when somebody was authenticated is told in the words of RFC 8176 and RFC 9470."""
+        now_s, of = self._now_us() // 1_000_000, {"sid": session.id}
+        how: dict[str, object] = {}
+        if verified_at_us:
+            how = {"amr": ["pwd", "otp", "mfa"], "auth_time": verified_at_us // 1_000_000}
         return TokenPair(
-            access=self._sign("at+jwt", common, role=role.value, exp=now_s + self._access_s),
+            access=self._sign(
+                "at+jwt",
+                session.user_id,
+                **of,
+                **how,
+                role=role.value,
+                exp=now_s + self._access_s,
+            ),
             refresh=self._sign(
                 "rt+jwt",
-                common,
+                session.user_id,
+                **of,
                 gen=session.generation,
                 exp=session.expires_at_us // 1_000_000,
             ),
         )
 
+    def challenge(self, user: User) -> str:
+        exp = self._now_us() // 1_000_000 + CHALLENGE_S
+        return self._sign("mfa+jwt", user.id, ver=user.version, exp=exp)
+
     def read_access(self, token: str) -> AccessClaims:
         claims = self._verified(token)
         self._require_time(claims, "access token", "renew it")
-        return AccessClaims(int(claims.sub), claims.role, claims.sid)
+        verified_at_us = claims.auth_time * 1_000_000
+        return AccessClaims(int(claims.sub), claims.role, claims.sid, verified_at_us)
 
     def read_refresh(self, token: str) -> RefreshClaims:
         claims = self._verify(token, "rt+jwt", _Refresh)
         self._require_time(claims, "refresh token", "log in again")
         return RefreshClaims(int(claims.sub), claims.sid, claims.gen)
 
-    def _sign(self, typ: str, common: dict[str, object], **own: object) -> str:
-        claims = {**common, **own, "aud": self._audience(typ), "jti": secrets.token_hex(12)}
+    def read_challenge(self, token: str) -> ChallengeClaims:
+        claims = self._verify(token, "mfa+jwt", _Challenge)
+        self._require_time(claims, "challenge", "log in again")
+        return ChallengeClaims(int(claims.sub), claims.ver)
+
+    def _sign(self, typ: str, user_id: UserId, **own: object) -> str:
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience(typ),
+            "sub": str(user_id),
+            "iat": self._now_us() // 1_000_000,
+            "jti": secrets.token_hex(12),
+            **own,
+        }
         headers = {"typ": typ, "kid": self._kid}
         return jwt.encode(claims, self._keys[self._kid], _ALGORITHM, headers=headers)
 
@@ -123,9 +170,9 @@ class JwtTokens:
         try:
             return self._decode(token, typ, kind)
         except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-            name = "access" if typ == "at+jwt" else "refresh"
+            name, _ = _USES[typ]
             raise Unauthenticated(
-                f"{name} token: expected one that this service gave out for this use, "
+                f"{name}: expected one that this service gave out for this use, "
                 "was another one; log in again"
             ) from error
 
@@ -149,7 +196,7 @@ class JwtTokens:
         return read
 
     def _audience(self, typ: str) -> str:
-        return f"{self._issuer}/{'api' if typ == 'at+jwt' else 'refresh'}"
+        return f"{self._issuer}/{_USES[typ][1]}"
 
     def _require_time(self, claims: _Claims, name: str, remedy: str) -> None:
         now_s = self._now_us() // 1_000_000

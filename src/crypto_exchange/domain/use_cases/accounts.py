@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from crypto_exchange.domain import access
 from crypto_exchange.domain.errors import InvalidCredentials, Unauthenticated
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.use_cases.context import Context, transact
-from crypto_exchange.domain.user import Role, Session, TokenPair, User
+from crypto_exchange.domain.user import Challenge, Role, Session, TokenPair, User
 
 SESSION_US = 14 * 24 * 3600 * SECOND_US
-"""How long a session lives after its last renewal."""
+"""How long a session lives after its last renewal; see also `access.LONGEST_US`."""
 
 
 async def register(
-    context: Context, username: str, password: str, *, role: Role = Role.USER
+    context: Context, username: str, password: str, *, role: Role = Role.USER, device: str = ""
 ) -> TokenPair:
     """Create a user, their wallet and a session in one commit. Raises `InvalidField`, `UsernameTaken`."""
-    access.require_credentials(username, password)
+    access.require_username(username)
+    access.require_password(password, username=username, common=context.common_passwords)
     user = User(
         id=await context.ids.next_user_id(),
         username=username,
         password_hash=await context.passwords.hash(password),
         role=role,
     )
-    session = _new_session(context, user.id)
+    session = new_session(context, user.id, device)
 
     async def script(work: UnitOfWork) -> None:
         await work.commit(access.register(user, session, at_us=context.clock.now_us()))
@@ -34,38 +37,60 @@ async def register(
     return context.tokens.issue(user.role, session)
 
 
-async def log_in(context: Context, username: str, password: str) -> TokenPair:
-    """Start a session. Raises `InvalidCredentials`, in the same time for unknown users."""
-    async with context.begin() as work:
+async def log_in(
+    context: Context, username: str, password: str, *, device: str = ""
+) -> TokenPair | Challenge:
+    """Start a session, or ask for a code of the second factor; `second_factor.finish_login` takes it.
+    Raises `InvalidCredentials`, in the same time for unknown users.
+
+    A hash that was made with other parameters than those of today is made anew.
+    """
+
+    async def script(work: UnitOfWork) -> tuple[User, Session | None]:
         user = await work.find_user(username)
-        work.abandon()
-    good = await context.passwords.verify(password, None if user is None else user.password_hash)
-    if user is None or not good:
-        raise InvalidCredentials
-    session = _new_session(context, user.id)
+        user = await require_password(context, user, password)
+        outdated = context.passwords.is_outdated(user.password_hash)
+        new_hash = await context.passwords.hash(password) if outdated else None
+        factor = await work.find_second_factor(user.id)
+        if factor is not None and factor.active:
+            return await _renew_hash(work, user, new_hash), None
+        session = new_session(context, user.id, device)
+        others = live_sessions(context, await work.list_sessions(user.id))
+        at_us = context.clock.now_us()
+        await work.commit(access.log_in(user, session, others, new_hash=new_hash, at_us=at_us))
+        return user, session
 
-    async def script(work: UnitOfWork) -> None:
-        await work.commit(access.open_session(session))
-
-    await transact(context, script)
+    user, session = await transact(context, script)
+    if session is None:
+        return Challenge(context.tokens.challenge(user))
     return context.tokens.issue(user.role, session)
 
 
-async def renew(context: Context, refresh_token: str) -> TokenPair:
+async def renew(context: Context, refresh_token: str, *, retry_key: str | None = None) -> TokenPair:
     """Trade a refresh token for a new pair; one that was used before ends its session.
+
+    With the key that it came with before, the token may come again at once: see `access.rotate`.
 
     Raises:
         Unauthenticated: it is no good, or no longer.
     """
     claims = context.tokens.read_refresh(refresh_token)
+    retry = "" if retry_key is None else _digest(claims.session_id, retry_key)
 
     async def script(work: UnitOfWork) -> tuple[User, Session]:
         session = await work.find_session(claims.user_id, claims.session_id)
         now_us = context.clock.now_us()
         change = access.rotate(
-            session, claims.generation, at_us=now_us, expires_at_us=now_us + SESSION_US
+            session,
+            claims.generation,
+            at_us=now_us,
+            expires_at_us=now_us + SESSION_US,
+            retry=retry,
         )
         user = await work.get_user(claims.user_id)
+        if session is not None and not change.sessions:
+            work.abandon()
+            return user, session
         await work.commit(change)
         return user, change.sessions[0].after
 
@@ -87,11 +112,47 @@ async def log_out(context: Context, refresh_token: str) -> None:
         if session is None or session.revoked:
             work.abandon()
             return
-        await work.commit(access.revoke(session))
+        await work.commit(access.revoke([session], at_us=context.clock.now_us()))
 
     await transact(context, script)
 
 
-def _new_session(context: Context, user_id: UserId) -> Session:
-    expires_at_us = context.clock.now_us() + SESSION_US
-    return Session(user_id=user_id, id=context.ids.new_key(), expires_at_us=expires_at_us)
+async def require_password(context: Context, user: User | None, password: str) -> User:
+    """The user, if it is their password. Raises `InvalidCredentials`, also if there is no such user."""
+    good = await context.passwords.verify(password, None if user is None else user.password_hash)
+    if user is None or not good:
+        raise InvalidCredentials
+    return user
+
+
+def new_session(context: Context, user_id: UserId, device: str) -> Session:
+    """A session that begins now."""
+    now_us = context.clock.now_us()
+    return Session(
+        user_id=user_id,
+        id=context.ids.new_key(),
+        created_at_us=now_us,
+        used_at_us=now_us,
+        expires_at_us=now_us + SESSION_US,
+        device=device,
+    )
+
+
+def live_sessions(context: Context, sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+    """Those that have not expired by now."""
+    now_us = context.clock.now_us()
+    return tuple(session for session in sessions if session.lives(now_us))
+
+
+async def _renew_hash(work: UnitOfWork, user: User, new_hash: str | None) -> User:
+    if new_hash is None:
+        work.abandon()
+        return user
+    change = access.renew_hash(user, new_hash)
+    await work.commit(change)
+    return change.passwords[0].after
+
+
+def _digest(session_id: str, key: str) -> str:
+    """What is kept of a key: enough to know it again in this session, and nowhere else."""
+    return sha256(f"retry:{session_id}:{key}".encode()).hexdigest()

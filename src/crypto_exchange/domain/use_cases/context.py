@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from crypto_exchange.domain.access import CommonPasswords
+from crypto_exchange.domain.credentials import PasswordHasher, Tokens, Vault
 from crypto_exchange.domain.errors import Conflict, Unavailable
 from crypto_exchange.domain.intent import Stamp
 from crypto_exchange.domain.policy import SECOND_US, Policy
@@ -16,11 +18,10 @@ from crypto_exchange.domain.ports import (
     Clock,
     Exchange,
     Ids,
+    Limiter,
     Market,
-    PasswordHasher,
     ReadModels,
     Tally,
-    Tokens,
     UnitOfWork,
 )
 
@@ -41,9 +42,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     market: Market
     cache: AssetCache
     tally: Tally
+    limiter: Limiter
     exchange: Exchange
     passwords: PasswordHasher
     tokens: Tokens
+    vault: Vault
+    common_passwords: CommonPasswords = CommonPasswords()
 
     def stamp(self) -> Stamp:
         """Now, on both clocks; on ours alone while the exchange's is not known."""

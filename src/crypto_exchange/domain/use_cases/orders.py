@@ -11,28 +11,36 @@ from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.receipt import Receipt, make_receipt
 from crypto_exchange.domain.use_cases.context import Context, transact
 from crypto_exchange.domain.use_cases.currencies import get_asset
-from crypto_exchange.domain.use_cases.wallets import find_repeated
+from crypto_exchange.domain.use_cases.wallets import find_repeated, load_wallet
 
 
-async def place(context: Context, command: PlaceOrder) -> tuple[Order, int, bool]:
+async def place(
+    context: Context, command: PlaceOrder, session_id: str | None = None
+) -> tuple[Order, int, bool]:
     """Place an order; returns it, its asset's scale, and whether this is a repetition.
 
-    The worker is told after the commit. Raises as `placement.place_order`.
+    The worker is told after the commit. Raises as `placement.place_order`, and `Unauthenticated` if
+    the session that asks has ended.
     """
     try:
-        order, scale, repeated = await _place(context, command)
+        order, scale, repeated = await _place(context, command, session_id)
     except RequestRepeated:
-        order, scale, repeated = await _place(context, command)
+        order, scale, repeated = await _place(context, command, session_id)
     if not repeated:
         await context.tally.add(order.asset, order.total, direct=order.direct)
     return order, scale, repeated
 
 
-async def cancel(context: Context, user_id: UserId, order_id: OrderId) -> Order:
-    """Cancel a waiting order. Raises `NotFound`, `TooLate`."""
+async def cancel(
+    context: Context, user_id: UserId, order_id: OrderId, session_id: str | None = None
+) -> Order:
+    """Cancel a waiting order.
+
+    Raises `NotFound`, `TooLate`, and `Unauthenticated` if the session that asks has ended.
+    """
 
     async def script(work: UnitOfWork) -> Order:
-        wallet = await work.get_wallet(user_id)
+        wallet = await load_wallet(work, user_id, session_id)
         order = await work.get_order(user_id, order_id)
         change = cancel_order(order, wallet=wallet, at_us=context.clock.now_us())
         await work.commit(change)
@@ -58,9 +66,11 @@ async def get_receipt(context: Context, user_id: UserId, order_id: OrderId) -> R
     return make_receipt(view.order, view.statement)
 
 
-async def _place(context: Context, command: PlaceOrder) -> tuple[Order, int, bool]:
+async def _place(
+    context: Context, command: PlaceOrder, session_id: str | None
+) -> tuple[Order, int, bool]:
     async def script(work: UnitOfWork) -> tuple[Order, int, bool]:
-        wallet = await work.get_wallet(command.user_id)
+        wallet = await load_wallet(work, command.user_id, session_id)
         stored = await find_repeated(work, command.user_id, command.request)
         asset = await get_asset(context, command.asset)
         if stored is not None:

@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from crypto_exchange.domain import cashier
 from crypto_exchange.domain.change import Change, RequestKey, StoredRequest
 from crypto_exchange.domain.errors import IdempotencyKeyReused, RequestRepeated
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.ports import UnitOfWork
+from crypto_exchange.domain.second_factor import require_fresh
 from crypto_exchange.domain.use_cases.context import Context, transact
 from crypto_exchange.domain.wallet import Wallet
 
 
-async def deposit(context: Context, command: cashier.Deposit) -> tuple[Wallet, bool]:
-    """Credit a wallet; returns it and whether this is a repetition. Raises as `cashier.deposit`."""
+async def deposit(
+    context: Context, command: cashier.Deposit, session_id: str | None = None
+) -> tuple[Wallet, bool]:
+    """Credit a wallet; returns it and whether this is a repetition.
 
-    def decide(wallet: Wallet) -> Change:
+    Raises as `cashier.deposit`, and `Unauthenticated` if the session that asks has ended.
+    """
+
+    async def decide(_work: UnitOfWork, wallet: Wallet) -> Change:
         return cashier.deposit(command, wallet=wallet, at_us=context.clock.now_us())
 
-    return await _move(context, command.user_id, command.request, decide)
+    return await _move(context, command, session_id, decide)
 
 
-async def withdraw(context: Context, command: cashier.Withdraw) -> tuple[Wallet, bool]:
-    """Debit a wallet; returns it and whether this is a repetition. Raises as `cashier.withdraw`."""
+async def withdraw(
+    context: Context, command: cashier.Withdraw, session_id: str | None = None
+) -> tuple[Wallet, bool]:
+    """Debit a wallet; returns it and whether this is a repetition.
 
-    def decide(wallet: Wallet) -> Change:
-        return cashier.withdraw(command, wallet=wallet, at_us=context.clock.now_us())
+    Raises as `cashier.withdraw`, `StepUpRequired` if the amount is large and the user's second factor
+    was not given lately, and `Unauthenticated` if the session that asks has ended.
+    """
 
-    return await _move(context, command.user_id, command.request, decide)
+    async def decide(work: UnitOfWork, wallet: Wallet) -> Change:
+        limit, at_us = context.policy.step_up_withdrawal, context.clock.now_us()
+        if limit is not None and command.amount > limit:
+            factor = await work.find_second_factor(command.user_id)
+            require_fresh(factor, command.verified_at_us, at_us=at_us)
+        return cashier.withdraw(command, wallet=wallet, at_us=at_us)
+
+    return await _move(context, command, session_id, decide)
+
+
+async def load_wallet(work: UnitOfWork, user_id: UserId, session_id: str | None) -> Wallet:
+    """A user's wallet, if the session that asks lives; None: nobody's session asks."""
+    if session_id is None:
+        return await work.get_wallet(user_id)
+    return await work.get_wallet_of_session(user_id, session_id)
 
 
 async def find_repeated(
@@ -49,16 +72,18 @@ async def find_repeated(
 
 async def _move(
     context: Context,
-    user_id: UserId,
-    request: RequestKey | None,
-    decide: Callable[[Wallet], Change],
+    command: cashier.Deposit | cashier.Withdraw,
+    session_id: str | None,
+    decide: Callable[[UnitOfWork, Wallet], Awaitable[Change]],
 ) -> tuple[Wallet, bool]:
+    user_id = command.user_id
+
     async def script(work: UnitOfWork) -> tuple[Wallet, bool]:
-        wallet = await work.get_wallet(user_id)
-        if await find_repeated(work, user_id, request) is not None:
+        wallet = await load_wallet(work, user_id, session_id)
+        if await find_repeated(work, user_id, command.request) is not None:
             work.abandon()
             return wallet, True
-        change = decide(wallet)
+        change = await decide(work, wallet)
         await work.commit(change)
         moved = sum(t.amount if t.credit.owner == user_id else -t.amount for t in change.transfers)
         return Wallet(user_id, wallet.balance + moved, wallet.version + 1), False

@@ -49,6 +49,8 @@ def reachable(settings: Settings) -> Settings:
     kept = json.loads(secrets.read_text()) if secrets.exists() else {}
     given = settings.to_env()
     found = {**kept, **addresses_as_settings(addresses)}
+    if settings.embedded_postgres:
+        found["COMMON_PASSWORDS"] = "off"
     return settings.replaced({n: t for n, t in found.items() if n not in given})
 
 

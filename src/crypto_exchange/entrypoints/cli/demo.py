@@ -20,6 +20,7 @@ from crypto_exchange.settings import Settings
 
 Json: TypeAlias = Any
 _PATIENCE_S = 60
+_TOO_MANY = 429
 
 
 def demo(settings: Settings, _options: argparse.Namespace) -> int:
@@ -159,6 +160,11 @@ class _Walk:
             headers["Authorization"] = f"Bearer {self.tokens[by]}"
         content = b"" if body is None else _ENCODER.encode(body)
         answer = self.client.request(method, path, content=content, headers=headers)
+        while answer.status_code == _TOO_MANY:
+            wait_s = int(answer.headers["Retry-After"])
+            _tell(f"… too many calls for now: waiting {wait_s} s, as the answer says …")
+            time.sleep(wait_s)
+            answer = self.client.request(method, path, content=content, headers=headers)
         if answer.status_code != expected:
             raise _NotAsToldError(
                 f"{method} {path} should answer {expected}, but was {answer.status_code}: "

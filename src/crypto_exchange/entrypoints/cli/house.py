@@ -21,7 +21,7 @@ from crypto_exchange.domain.money import (
     format_units,
     parse_units,
 )
-from crypto_exchange.domain.use_cases import accounts, currencies, house, wallets
+from crypto_exchange.domain.use_cases import accounts, currencies, house, second_factor, wallets
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import Role
 from crypto_exchange.domain.views import LedgerBalance
@@ -94,6 +94,13 @@ def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
         lambda context: accounts.register(context, username, password, role=Role.ADMIN),
     )
     print(f"created administrator {username}")
+    return 0
+
+
+def reset_second_factor(settings: Settings, options: argparse.Namespace) -> int:
+    """Take a user's second factor away; their password alone logs them in again."""
+    run_with_context(settings, lambda context: second_factor.reset(context, options.username))
+    print(f"{options.username}: second factor disabled")
     return 0
 
 

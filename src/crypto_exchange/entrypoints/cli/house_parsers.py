@@ -24,21 +24,7 @@ def add_house(commands: Commands) -> None:
         metavar="AMOUNT",
         help="dollars or coins, with at most 8 decimals; -AMOUNT if moved away",
     )
-    admin = add(
-        commands,
-        "create-superuser",
-        "house:create_superuser",
-        "create an administrator; asks for what is not given",
-        "crypto-exchange create-superuser --username alice",
-    )
-    admin.add_argument(
-        "--username", help="3 to 64 characters of A-Z a-z 0-9 _ . @ - (default: asked for)"
-    )
-    admin.add_argument(
-        "--password-stdin",
-        action="store_true",
-        help="read the password, 8 to 128 characters, from standard input (default: asked for)",
-    )
+    _add_people(commands)
     asset = add(
         commands,
         "asset",
@@ -67,7 +53,8 @@ def add_tools(commands: Commands) -> None:
         "--json", action="store_true", help="print one JSON object (default: a table)"
     )
     dump = (
-        "write all rows, as they are stored, as JSON lines to standard output (no password hashes)"
+        "write all rows, as they are stored, as JSON lines to standard output (no password hashes, "
+        "nothing that second factors are made of)"
     )
     add(commands, "dump-data", "database:dump_data", dump, "crypto-exchange dump-data > all.jsonl")
     demo = "walk through the main job against the running server"
@@ -88,3 +75,29 @@ def add_tools(commands: Commands) -> None:
     )
     points.add_argument("--json", action="store_true", help="print one JSON object")
     add(commands, "version", "version:version", "print the version", version, needs_servers=False)
+
+
+def _add_people(commands: Commands) -> None:
+    admin = add(
+        commands,
+        "create-superuser",
+        "house:create_superuser",
+        "create an administrator; asks for what is not given",
+        "crypto-exchange create-superuser --username alice",
+    )
+    admin.add_argument(
+        "--username", help="3 to 64 characters of A-Z a-z 0-9 _ . @ - (default: asked for)"
+    )
+    admin.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read the password, 8 to 128 characters, from standard input (default: asked for)",
+    )
+    reset = add(
+        commands,
+        "reset-second-factor",
+        "house:reset_second_factor",
+        "take the second factor away from a user who lost it; make sure who asks",
+        "crypto-exchange reset-second-factor alice",
+    )
+    reset.add_argument("username", metavar="USERNAME", help="the name that the user logs in with")

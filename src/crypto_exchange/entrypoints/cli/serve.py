@@ -96,7 +96,9 @@ def _plan(settings: Settings) -> tuple[list[EmbeddedPostgres | EmbeddedValkey], 
         servers.append(postgres)
         texts |= {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(postgres.port)}
         texts |= {n: secrets[n] for n in ("POSTGRES_PASSWORD", "SECRET_KEY", "JWT_SECRET_KEY")}
-        texts |= {n: t for n, t in settings.to_env().items() if n.endswith("SECRET_KEY")}
+        given = settings.to_env()
+        texts |= {n: t for n, t in given.items() if n.endswith("SECRET_KEY")}
+        texts["COMMON_PASSWORDS"] = given.get("COMMON_PASSWORDS", "off")
     if settings.embedded_redis:
         valkey = EmbeddedValkey(settings.data_dir, password=secrets["REDIS_PASSWORD"])
         servers.append(valkey)

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from crypto_exchange.domain.limits import Limit
+from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.settings import Settings
 
@@ -27,10 +29,21 @@ def api(settings: Settings, options: argparse.Namespace) -> int:
         find_missing=check,
         allowed_hosts=settings.allowed_hosts,
         debug=settings.debug,
+        limits=rate_limits(settings),
+        trusted_proxies=settings.trusted_proxies,
     )
     log_to_stderr(settings)
     http.run(config, lambda: bootstrap.open_context(ready, check), listener)
     return 0
+
+
+def rate_limits(settings: Settings) -> tuple[Limit, ...]:
+    """Those that are not off, by the names that `COUNTED` has for them."""
+    names = "ip", "user", "login", "register", "orders", "withdrawals"
+    rates = ((name, getattr(settings, f"rate_limit_{name}")) for name in names)
+    return tuple(
+        Limit(name, rate.count, rate.per_seconds * SECOND_US) for name, rate in rates if rate
+    )
 
 
 def worker(settings: Settings, _options: argparse.Namespace) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
+from crypto_exchange.domain.limits import Limit
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.http import (
     accounts,
@@ -17,12 +18,17 @@ from crypto_exchange.entrypoints.http import (
     openapi,
     orders,
     pages,
+    second_factor,
+    sessions,
     transactions,
     wallets,
 )
 from crypto_exchange.entrypoints.http.authentication import Authentication
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.edge import Edge
+from crypto_exchange.entrypoints.http.ended import EndedSessions
+from crypto_exchange.entrypoints.http.leases import Leases
+from crypto_exchange.entrypoints.http.limits import AddressLimit, CallLimits
 from crypto_exchange.entrypoints.http.operations import (
     ApiRequest,
     Operation,
@@ -32,7 +38,18 @@ from crypto_exchange.entrypoints.http.operations import (
 from crypto_exchange.entrypoints.http.problems import answer_error
 from crypto_exchange.entrypoints.http.replies import Reply
 
-_MODULES = (accounts, wallets, orders, transactions, currencies, health, openapi, pages)
+_MODULES = (
+    accounts,
+    second_factor,
+    sessions,
+    wallets,
+    orders,
+    transactions,
+    currencies,
+    health,
+    openapi,
+    pages,
+)
 _HANDLERS = tuple(handler for module in _MODULES for handler in module.ROUTES)
 
 
@@ -56,6 +73,8 @@ def create_app(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_context() as context:
             app.state.context = context
+            app.state.leases = Leases(context.limiter, config.monotonic_us)
+            app.state.ended_sessions = EndedSessions(context, config.monotonic_us)
             yield
 
     app = Litestar(
@@ -64,14 +83,26 @@ def create_app(
         exception_handlers={Exception: answer_error},
         lifespan=[lifespan],
         logging_config=None,
-        middleware=[Authentication],
+        middleware=[Authentication, CallLimits],
         openapi_config=None,
         request_max_body_size=None,
     )
     app.state.config = config
     app.state.openapi = openapi.write_openapi(list_operations())
+    app.state.limits_of = _limits_by_call(config.limits)
+    if config.limits:
+        app.asgi_handler = AddressLimit(app.asgi_handler, config.limits, config.trusted_proxies)
     app.asgi_handler = Edge(app.asgi_handler, config.allowed_hosts)
     return app
+
+
+def _limits_by_call(limits: Sequence[Limit]) -> dict[str, tuple[Limit, ...]]:
+    """What counts each call when it is known which one it is."""
+    by_name = {limit.name: limit for limit in limits}
+    return {
+        call.name: tuple(by_name[name] for name in call.counted if name in by_name.keys() - {"ip"})
+        for call in list_operations()
+    }
 
 
 def _options_handlers() -> Iterator[HTTPRouteHandler]:

@@ -20,6 +20,14 @@ def read_request_key(request: ApiRequest, operation: str, *command: object) -> R
     Raises:
         InvalidField: not 1 to 255 printable ASCII characters, or given twice.
     """
+    key = read_key(request)
+    if key is None:
+        return None
+    return RequestKey(operation, key, sha256(encode(command)).hexdigest())
+
+
+def read_key(request: ApiRequest) -> str | None:
+    """The header itself, if there is one. Raises `InvalidField` as `read_request_key`."""
     given = request.headers.getall(HEADER, [])
     if not given:
         return None
@@ -27,4 +35,4 @@ def read_request_key(request: ApiRequest, operation: str, *command: object) -> R
     if len(given) > 1 or not _KEY.fullmatch(key):
         was = f"{len(given)} headers" if len(given) > 1 else f"{len(key)} characters"
         raise InvalidField(HEADER, "1 to 255 printable ASCII characters, once", was)
-    return RequestKey(operation, key, sha256(encode(command)).hexdigest())
+    return key

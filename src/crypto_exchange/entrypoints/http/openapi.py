@@ -29,12 +29,23 @@ Calls that need a user take the access token that `register` or `login` answered
 `Authorization: Bearer …`. It lives for minutes; `refresh` trades the refresh token, once, for a
 new pair.
 
+With a second factor, `login` answers a `challenge` instead, which `accounts/auth/mfa/verify/` takes
+together with a code. Large withdrawals need a code given within the last 5 minutes
+(`step_up_required`): send one to `verify` with the access token, and go on with the new pair.
+
 ## Sending a command again
 
 Placing an order, depositing and withdrawing take an `Idempotency-Key`. A command that is sent
 again with the same key is done once: the first answer's resource comes back, with
 `Idempotent-Replayed: true`. Another command with the key is refused with
 `idempotency_key_reused`. A refused command keeps no key, so it may be tried again.
+
+## Rate limits
+
+Calls are counted for each address and each user; logging in, registering, ordering and withdrawing
+also by themselves. `RateLimit-Policy` tells the limits that counted a call, as calls (`q`) in
+seconds (`w`); `RateLimit` what is left (`r`) of the tightest one and in how many seconds (`t`) its
+window ends. What is over a limit is refused with 429, and `Retry-After` says when to try again.
 
 ## Errors
 
@@ -123,7 +134,7 @@ def _operation(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
     if call.description:
         described["description"] = call.description
     if call.public:
-        described["security"] = []
+        described["security"] = [{}, {"bearer": []}] if call.token_optional else []
     if call.request is not None:
         body = {"schema": schema_of[call.request], **_example(call.example)}
         described["requestBody"] = {"required": True, "content": {"application/json": body}}
@@ -134,7 +145,10 @@ def _parameters(call: Operation) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     if "{id" in call.path:
         found.append(_parameter("id", "path", {"type": "integer", "minimum": 1}, required=True))
-    if call.idempotent:
+    if "{session_id" in call.path:
+        schema = {"type": "string", "maxLength": 24}
+        found.append(_parameter("session_id", "path", schema, required=True))
+    if call.idempotent or call.keyed:
         text = "A command sent again with the same key is done once and answered alike."
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
         found.append(_parameter("Idempotency-Key", "header", schema, text))
@@ -161,6 +175,7 @@ def _answer(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
         headers |= _header("Idempotent-Replayed", "true if the command had been done before.")
     if call.method == "POST" and call.status == 201 and not call.public:
         headers |= _header("Location", "Where the new resource is.")
+    headers |= _limit_headers(call)
     answer: dict[str, object] = {"description": call.summary, "headers": headers}
     if call.answer is not None:
         body = {"schema": schema_of[call.answer], **_example(call.answer_example)}
@@ -186,12 +201,23 @@ def _refusal(call: Operation, status: int, codes: list[str]) -> dict[str, object
     headers = _header("X-Request-ID", "Names the request in the log.")
     if status == 401:
         headers |= _header("WWW-Authenticate", "Bearer.")
-    if status == 503:
+    if status in {429, 503}:
         headers |= _header("Retry-After", "Seconds.")
+    headers |= _limit_headers(call)
     return {
         "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),
         "headers": headers,
         "content": {"application/problem+json": {"schema": schema, "examples": examples}},
+    }
+
+
+def _limit_headers(call: Operation) -> dict[str, object]:
+    if not call.counted:
+        return {}
+    names = ", ".join(f'"{name}"' for name in call.counted)
+    return {
+        **_header("RateLimit", 'The limit with the least calls left: "ip";r=2999;t=3600.'),
+        **_header("RateLimit-Policy", f"The limits that counted the call, of {names}."),
     }
 
 

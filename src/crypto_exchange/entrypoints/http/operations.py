@@ -28,8 +28,12 @@ ApiRequest: TypeAlias = Request[AccessClaims, None, State]
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One call. `refusals` are the codes that it gives beyond those its shape implies.
 
-    `answer` is a wire type, None for no body; `example` and `answer_example` are JSON text. A
-    `static` call needs nothing but this process; a `probe` may name any host.
+    `answer` is a wire type, None for no body; `example` and `answer_example` are JSON text. A public
+    call may have a use for a token too: `token_optional`. A `static` call needs nothing but this process; a `probe` may name any host and is never counted.
+    A `keyed` call takes an idempotency key for a short time only.
+    `limits` are the rate limits that count it beside those of its address and its user. One that
+    `checks_session` asks the database itself whether the bearer's has ended; others may be half a
+    second late. After one that `ends_sessions` this process is not.
     """
 
     method: Literal["GET", "POST", "PATCH"]
@@ -43,10 +47,15 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     refusals: tuple[str, ...] = ()
     public: bool = False
+    token_optional: bool = False
     static: bool = False
     probe: bool = False
     idempotent: bool = False
+    keyed: bool = False
+    checks_session: bool = False
+    ends_sessions: bool = False
     paged: bool = False
+    limits: tuple[Literal["login", "register", "orders", "withdrawals"], ...] = ()
     example: str | None = None
     answer_example: str | None = None
 
@@ -55,7 +64,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         """Every code it can give, by its shape and its own refusals, in the order of the table."""
         codes = {*self.refusals, "internal_error"}
         if not self.probe:
-            codes.add("invalid_host")
+            codes |= {"invalid_host", "rate_limited"}
         if not self.static:
             codes.add("unavailable")
         if not self.public:
@@ -64,9 +73,18 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             codes |= {"malformed_json", "body_too_large", "unsupported_media_type", "invalid_field"}
         if self.idempotent:
             codes |= {"invalid_field", "idempotency_key_reused"}
+        if self.keyed:
+            codes.add("invalid_field")
         if self.paged:
             codes |= {"invalid_field", "invalid_cursor"}
         return tuple(code for code in PROBLEMS if code in codes)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Every rate limit that counts it, the widest first."""
+        if self.probe:
+            return ()
+        return ("ip", *(() if self.public else ("user",)), *self.limits)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -112,6 +130,11 @@ def read_id(request: ApiRequest, what: str) -> int:
     if not _ID.fullmatch(text) or int(text) >= 2**53:
         raise NotFound(what, text[:40])
     return int(text)
+
+
+def get_session_id(request: ApiRequest) -> str:
+    """Of which login the token is that came with the request."""
+    return request.user.session_id
 
 
 def get_user_id(request: ApiRequest) -> UserId:

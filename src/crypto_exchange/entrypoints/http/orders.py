@@ -16,6 +16,7 @@ from crypto_exchange.entrypoints.http.operations import (
     ApiRequest,
     Operation,
     get_context,
+    get_session_id,
     get_user_id,
     read_id,
     route,
@@ -91,6 +92,8 @@ An order that waits, was cancelled, or ended without being settled by a batch ha
             "price_stale",
         ),
         idempotent=True,
+        checks_session=True,
+        limits=("orders",),
         example='{"crypto": "ABAN", "amount": 3}',
         answer_example=_PLACED,
     )
@@ -106,7 +109,9 @@ async def place_order(request: ApiRequest) -> Reply:
         spend=spend,
         request=read_request_key(request, "orders", body.crypto, amount, spend),
     )
-    order, scale, repeated = await orders.place(get_context(request), command)
+    order, scale, repeated = await orders.place(
+        get_context(request), command, get_session_id(request)
+    )
     headers = [(b"location", b"%s/%d/" % (_BASE.encode(), order.id)), *replayed(repeated)]
     return json_reply(order_response(order, scale), 201, headers)
 
@@ -161,13 +166,15 @@ async def get_order(request: ApiRequest) -> Reply:
         tag="orders",
         answer=OrderResponse,
         refusals=("not_found", "too_late"),
+        checks_session=True,
         answer_example=_CANCELLED,
     )
 )
 async def cancel_order(request: ApiRequest) -> Reply:
     """200 with the order; a body is not looked at."""
     context = get_context(request)
-    order = await orders.cancel(context, get_user_id(request), read_id(request, "order"))
+    order_id = read_id(request, "order")
+    order = await orders.cancel(context, get_user_id(request), order_id, get_session_id(request))
     asset = await get_asset(context, order.asset)
     return json_reply(order_response(order, asset.scale))
 

@@ -48,6 +48,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "unauthenticated": ProblemKind(401, "A valid token is needed"),
     "invalid_credentials": ProblemKind(401, "Username or password is wrong"),
+    "invalid_code": ProblemKind(401, "The code of the second factor is wrong"),
+    "step_up_required": ProblemKind(403, "A fresh code of the second factor is needed"),
     "not_found": ProblemKind(404, "There is no such thing"),
     "method_not_allowed": ProblemKind(
         405,
@@ -58,6 +60,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "asset_halted": ProblemKind(409, "The crypto-currency cannot be bought now"),
     "too_late": ProblemKind(409, "The order can no longer be cancelled"),
     "username_taken": ProblemKind(409, "The username is taken"),
+    "second_factor_active": ProblemKind(409, "There is a second factor already"),
     "body_too_large": ProblemKind(
         413,
         "The body is too large",
@@ -74,6 +77,11 @@ PROBLEMS: dict[str, ProblemKind] = {
     "amount_too_large": ProblemKind(422, "The amount is too large"),
     "unknown_asset": ProblemKind(422, "The crypto-currency is not listed"),
     "idempotency_key_reused": ProblemKind(422, "The key belongs to another command"),
+    "rate_limited": ProblemKind(
+        429,
+        "Too many calls",
+        when="A rate limit is used up, or too many codes were wrong; `Retry-After` says for how long.",
+    ),
     "internal_error": ProblemKind(
         500,
         "Something went wrong here",
@@ -90,7 +98,7 @@ PROBLEMS: dict[str, ProblemKind] = {
 
 UNAVAILABLE = "expected an answer of a service behind this one, was none in time; try again shortly"
 INTERNAL_ERROR = "expected an answer, was a fault of this service; it has been recorded"
-_FIELDS = {"unknown_asset": "crypto", "username_taken": "username"}
+_FIELDS = {"unknown_asset": "crypto", "username_taken": "username", "invalid_code": "code"}
 _LONGEST_DETAIL = 300
 """In characters: a detail may quote what was sent."""
 
@@ -118,15 +126,21 @@ class RequestError(Exception):
 
 
 def problem_reply(
-    code: str, detail: str, *, field: str | None = None, allow: str | None = None
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    allow: str | None = None,
+    retry_after_s: int | None = None,
 ) -> Reply:
     """Answer with problem details, and the headers that belong to the status."""
     kind = PROBLEMS[code]
+    retry_after_s = kind.retry_after_s if retry_after_s is None else retry_after_s
     headers = []
     if kind.status == 401:
         headers.append((b"www-authenticate", CHALLENGE.encode()))
-    if kind.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % kind.retry_after_s))
+    if retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % retry_after_s))
     if allow is not None:
         headers.append((b"allow", allow.encode()))
     body = encode(describe(code, detail, field))
@@ -164,7 +178,9 @@ def answer_error(request: Request[object, object, object], error: Exception) -> 
 
 def _reply_to(request: Request[object, object, object], error: Exception) -> Reply:  # type: ignore[type-var]  # as above
     if isinstance(error, DomainError):
-        return problem_reply(error.code, str(error), field=find_field(error))
+        retry_after_s: int | None = getattr(error, "retry_after_s", None)
+        detail, field = str(error), find_field(error)
+        return problem_reply(error.code, detail, field=field, retry_after_s=retry_after_s)
     if isinstance(error, RequestError):
         return problem_reply(error.code, str(error))
     if isinstance(error, PortError):

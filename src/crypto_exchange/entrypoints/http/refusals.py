@@ -10,17 +10,23 @@ from crypto_exchange.domain.errors import (
     IdempotencyKeyReused,
     InsufficientFunds,
     InvalidAmount,
+    InvalidCode,
     InvalidCredentials,
     InvalidCursor,
     InvalidField,
     NotFound,
     PriceStale,
+    SecondFactorActive,
+    StepUpRequired,
     TooLate,
     Unauthenticated,
     UnknownAsset,
     UsernameTaken,
 )
+from crypto_exchange.domain.limits import Limit
 from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.domain.policy import SECOND_US
+from crypto_exchange.entrypoints.http.limits import tell_refusal
 from crypto_exchange.entrypoints.http.operations import Operation
 from crypto_exchange.entrypoints.http.problems import (
     INTERNAL_ERROR,
@@ -42,6 +48,9 @@ _DETAILS = {
 
 def give_example(call: Operation, code: str) -> Problem:
     """Problem details as the call may answer them with this code."""
+    if code == "rate_limited":
+        limit = Limit(call.counted[-1], 3, 60 * SECOND_US)
+        return describe(code, tell_refusal(limit, 41 * SECOND_US))
     error = _refusals(call).get(code)
     if error is None:
         return describe(code, _DETAILS[code])
@@ -50,6 +59,8 @@ def give_example(call: Operation, code: str) -> Problem:
 
 def _refusals(call: Operation) -> dict[str, DomainError]:
     thing = call.tag.removesuffix("s") if "{id" in call.path else "wallet"
+    if "{session_id" in call.path:
+        thing = "session"
     name, remedy = ("refresh", "log in again") if call.public else ("access", "renew it")
     dollars = "a positive number of whole cents"
     field = call.request.__struct_fields__[0] if call.request else "limit"
@@ -60,12 +71,15 @@ def _refusals(call: Operation) -> dict[str, DomainError]:
         AssetHalted("BTC"),
         IdempotencyKeyReused("my-key-1"),
         InsufficientFunds(100 * DOLLAR, 12 * DOLLAR),
+        InvalidCode(),
         InvalidAmount("amount", dollars, "0.00"),
         InvalidCredentials(),
         InvalidCursor("abc"),
         InvalidField(field, *was),
         NotFound(thing, 7),
         PriceStale("BTC", 200_000_000),
+        SecondFactorActive(),
+        StepUpRequired(),
         TooLate(7, "completed"),
         Unauthenticated(
             f"{name} token: expected one that is still good, was one past its time; {remedy}"

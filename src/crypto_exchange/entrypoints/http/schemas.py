@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from crypto_exchange.domain import money, views
 from crypto_exchange.domain.asset import Asset, AssetStatus
 from crypto_exchange.domain.order import Order, OrderState, Reason
-from crypto_exchange.domain.user import TokenPair
+from crypto_exchange.domain.user import Challenge, Session, TokenPair
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.http import amounts
 
@@ -77,6 +77,13 @@ class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True):
     refresh: str
 
 
+class PasswordRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The password until now, and another one."""
+
+    password: Password
+    new_password: Password
+
+
 class AmountRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Dollars to put into the wallet, or to take out of it."""
 
@@ -96,6 +103,29 @@ class TokenPairResponse(Struct, frozen=True):
 
     access: str
     refresh: str
+
+
+class LoginResponse(Struct, frozen=True):
+    """A pair of tokens; for a user with a second factor, instead of them, a challenge, which is good for
+    5 minutes and for `verify` alone.
+    """
+
+    access: str | UnsetType = UNSET
+    refresh: str | UnsetType = UNSET
+    challenge: str | UnsetType = UNSET
+
+
+class SessionResponse(Struct, frozen=True):
+    """A login: when it began, when it was last renewed (or began), when it ends unless it is renewed,
+    what its client says of itself, and whether the token of this call belongs to it.
+    """
+
+    id: str
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
+    device: str
+    current: bool
 
 
 class WalletResponse(Struct, frozen=True):
@@ -163,6 +193,25 @@ class HealthResponse(Struct, frozen=True):
 def tokens_response(pair: TokenPair) -> TokenPairResponse:
     """A login."""
     return TokenPairResponse(pair.access, pair.refresh)
+
+
+def login_response(answer: TokenPair | Challenge) -> LoginResponse:
+    """What a login is answered with."""
+    if isinstance(answer, Challenge):
+        return LoginResponse(challenge=answer.token)
+    return LoginResponse(answer.access, answer.refresh)
+
+
+def session_response(session: Session, current_id: str) -> SessionResponse:
+    """A login, as the bearer of a token of the current one sees it."""
+    return SessionResponse(
+        id=session.id,
+        created_at=instant(session.created_at_us),
+        last_used_at=instant(session.used_at_us),
+        expires_at=instant(session.expires_at_us),
+        device=session.device,
+        current=session.id == current_id,
+    )
 
 
 def wallet_response(wallet: Wallet) -> WalletResponse:

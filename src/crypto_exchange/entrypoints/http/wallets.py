@@ -11,6 +11,7 @@ from crypto_exchange.entrypoints.http.operations import (
     ApiRequest,
     Operation,
     get_context,
+    get_session_id,
     get_user_id,
     route,
 )
@@ -24,6 +25,10 @@ from crypto_exchange.entrypoints.http.schemas import (
 )
 
 _BASE = "/api/v1/accounts"
+_STEPPING_UP = """\
+Whoever has a second factor needs a code given within the last 5 minutes to take more than a limit out,
+1000.00 unless the operator set another.
+"""
 _WALLET = '{"balance": 500.00, "currency": "USD"}'
 
 
@@ -56,6 +61,7 @@ async def get_wallet(request: ApiRequest) -> Reply:
         answer=WalletResponse,
         refusals=("not_found", "invalid_amount", "amount_too_large"),
         idempotent=True,
+        checks_session=True,
         example='{"amount": 100.00}',
         answer_example=_WALLET,
     )
@@ -66,7 +72,7 @@ async def deposit(request: ApiRequest) -> Reply:
     amount = read_dollars("amount", body.amount)
     key = read_request_key(request, "deposit", amount)
     command = Deposit(user_id=get_user_id(request), amount=amount, request=key)
-    wallet, repeated = await wallets.deposit(get_context(request), command)
+    wallet, repeated = await wallets.deposit(get_context(request), command, get_session_id(request))
     return json_reply(wallet_response(wallet), headers=replayed(repeated))
 
 
@@ -77,10 +83,19 @@ async def deposit(request: ApiRequest) -> Reply:
         name="withdraw",
         summary="Take dollars out of the wallet",
         tag="wallet",
+        description=_STEPPING_UP,
         request=AmountRequest,
         answer=WalletResponse,
-        refusals=("not_found", "invalid_amount", "amount_too_large", "insufficient_funds"),
+        refusals=(
+            "not_found",
+            "invalid_amount",
+            "amount_too_large",
+            "insufficient_funds",
+            "step_up_required",
+        ),
         idempotent=True,
+        checks_session=True,
+        limits=("withdrawals",),
         example='{"amount": 100.00}',
         answer_example=_WALLET,
     )
@@ -90,8 +105,15 @@ async def withdraw(request: ApiRequest) -> Reply:
     body = await decode_body(request, AmountRequest)
     amount = read_dollars("amount", body.amount)
     key = read_request_key(request, "withdraw", amount)
-    command = Withdraw(user_id=get_user_id(request), amount=amount, request=key)
-    wallet, repeated = await wallets.withdraw(get_context(request), command)
+    command = Withdraw(
+        user_id=get_user_id(request),
+        amount=amount,
+        verified_at_us=request.user.verified_at_us,
+        request=key,
+    )
+    wallet, repeated = await wallets.withdraw(
+        get_context(request), command, get_session_id(request)
+    )
     return json_reply(wallet_response(wallet), headers=replayed(repeated))
 
 

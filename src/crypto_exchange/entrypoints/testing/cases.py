@@ -24,10 +24,14 @@ SEARCHES = 6
 
 
 @pytest.fixture(scope="session")
-def kit_options(kit_options: KitOptions) -> KitOptions:
+def kit_options(kit_options: KitOptions, pytestconfig: pytest.Config) -> KitOptions:
     """A share of the budget each."""
-    budget_s = kit_options.budget_s // SEARCHES
-    return msgspec.structs.replace(kit_options, level=session.OVER_ADAPTERS, budget_s=budget_s)
+    return msgspec.structs.replace(
+        kit_options,
+        level=session.OVER_ADAPTERS,
+        budget_s=kit_options.budget_s // SEARCHES,
+        require_reach=pytestconfig.getoption("cx_require_reach") is not False,
+    )
 
 
 class TestDecisions(DecisionTests, port="decisions"):

@@ -27,6 +27,7 @@ from crypto_exchange.entrypoints.testing.steps import (
     Price,
     Refuse,
     Repeat,
+    Restart,
     Rule,
     Silent,
     Speak,
@@ -222,6 +223,7 @@ def _deadlines(rng: random.Random) -> Iterator[AnyStep]:
 
 def _cache(rng: random.Random) -> Iterator[AnyStep]:
     yield Flush()
+    yield Restart()
     yield buy(rng, rng.randrange(PEOPLE))
 
 

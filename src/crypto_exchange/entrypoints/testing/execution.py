@@ -62,6 +62,7 @@ class Execution:
             steps.Speak: outside.speak,
             steps.Clock: self._clock,
             steps.Flush: self._flush,
+            steps.Restart: outside.restart,
             steps.Refuse: self._refuse,
             steps.Together: self._together,
         }
@@ -92,6 +93,7 @@ class Execution:
         for seconds in (40, 40, 70, 70, 70, wait_s, 40, 70, 70, 70, 70):
             for step in (steps.Pass(seconds=seconds), steps.Work(rounds=2), steps.Speak()):
                 await self.do(step, look=False)
+        await self.do(steps.Restart(), look=False)
         await self.do(steps.Work(rounds=2))
         drained = world.setup.on_deadline != "wait"
         world.report(world.model.finish(world.sim.clock.now_us(), drained=drained))

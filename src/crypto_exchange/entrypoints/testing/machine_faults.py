@@ -163,5 +163,6 @@ class FaultRules(Driver):
     @only_with("cache")
     @rule()
     def flush(self) -> None:
-        """The cache loses everything."""
+        """The cache loses everything, and the broker is started again."""
         self.do(steps.Flush())
+        self.do(steps.Restart())

@@ -20,9 +20,11 @@ from crypto_exchange.entrypoints.testing.steps import (
     Freeze,
     Pass,
     Price,
+    Restart,
     Rule,
     Setup,
     Speak,
+    Together,
     Wake,
     Work,
 )
@@ -123,6 +125,26 @@ MARKET_CORNERS = (
         Setup(max_wait=600, on_deadline="top_up"),
         *(Rule(asset=BTC, lots=0), Price(asset=ABAN, ppm=1_100_000)),
         *(buy(0, BTC, 200), buy(1, ABAN, 200), after(600, 7)),
+    ),
+    corner(
+        "a price at the next attempt that only the large order does not pass",
+        Setup(),
+        *(
+            steps(
+                *(buy(0, asset, 2_000), Price(asset=asset, ppm=1_015_000), buy(1, asset, 500)),
+                *(buy(2, asset, more), failure, Work(), Price(asset=asset, ppm=1_015_000)),
+                *(*after(36, 2, 7), Price(asset=asset, ppm=970_000)),
+            )
+            for asset, more in ((BTC, 300), (ETH, 700), (ABAN, 600))
+            for failure in (Answer(kind="reject", rejection="rules"), Answer(kind="lost_before"))
+        ),
+    ),
+    corner(
+        "the broker is started again while it trades",
+        Setup(),
+        *(Restart(), buy(0, BTC, 2_000), Freeze(asset=BTC), Restart(), Wake(), Restart()),
+        *(buy(1, ETH, 2_000), Answer(kind="lost_before"), Work(), Restart(), after(36, 2)),
+        *(Together(steps=(Restart(), buy(2, ABAN, 2_000), Work(), Restart())), Restart()),
     ),
     corner(
         "rules that nobody was told of",

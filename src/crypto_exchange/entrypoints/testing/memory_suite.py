@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from crypto_exchange.adapters.memory import MemoryAssetCache, MemoryTally
 from crypto_exchange.domain.events import AnyEvent
@@ -18,6 +19,7 @@ from crypto_exchange.entrypoints.testing.suite import AggregationSuite
 class MemorySuite(AggregationSuite, port="kit"):
     """Everything that a store, its audit, a cache and a tally promise."""
 
+    every_corner: ClassVar[bool] = True
     state: State
 
     @override

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.errors import Conflict, DomainError, Unavailable
 from crypto_exchange.domain.purchase import Absent, Purchase, RejectionKind
-from crypto_exchange.domain.use_cases import currencies, reconciliation
+from crypto_exchange.domain.use_cases import currencies, house, reconciliation
 from crypto_exchange.entrypoints.testing import steps, venue
 from crypto_exchange.entrypoints.testing.reach import sometimes
 from crypto_exchange.entrypoints.testing.venue_trades import reject
@@ -112,6 +113,15 @@ class Outside:
             if asset.halted:
                 await leave(currencies.halt_asset(context, asset.symbol, halted=False))
         await world.refresh(context)
+
+    async def restart(self, step: steps.Restart) -> None:
+        """I10: what was found at the exchange when the broker began is its capital, and nothing later."""
+        del step
+        world, context = self._world, self._world.api.context
+        scales = {asset.symbol: asset.scale for asset in await context.queries.list_assets()}
+        with suppress(Unavailable):
+            world.claim("I4 assets listed again", (), await house.list_new_assets(context, scales))
+            world.claim("I10 capital booked again", {}, await house.book_capital(context))
 
     def _given_up(self) -> Iterator[Purchase]:
         """What reached the exchange, and by the books was not executed; the newest first."""

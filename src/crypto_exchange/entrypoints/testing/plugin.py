@@ -209,4 +209,5 @@ def kit_options(pytestconfig: pytest.Config) -> KitOptions:
     names = ("seed", "examples", "steps", "faults", "level", "budget")
     values = {name: pytestconfig.getoption(f"cx_{name}") for name in names}
     values["budget_s"] = values.pop("budget")
+    values["require_reach"] = pytestconfig.getoption("cx_require_reach")
     return KitOptions(**{name: value for name, value in values.items() if value is not None})

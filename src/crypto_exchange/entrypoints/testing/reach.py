@@ -30,6 +30,7 @@ REQUIRED = (
     "a commit whose answer got lost",
     "an order that left at its deadline",
     "an order that left because the price moved",
+    "a large order that left while those it took along waited on",
     "a clock that went back",
     "two assets waiting at once",
     "an asset halted",
@@ -41,6 +42,8 @@ REQUIRED = (
     "an intent that was carried out too late",
 )
 """What a full run must have met at least once."""
+CORNERS_VISITED = "crypto_exchange_corners"
+"""The property of a test that says how many corners it has visited, and of how many."""
 
 
 def sometimes(name: str, *, happened: bool = True) -> None:

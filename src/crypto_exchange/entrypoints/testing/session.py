@@ -18,7 +18,7 @@ from crypto_exchange import __version__
 from crypto_exchange.entrypoints.testing.adapters import Factory, memory_adapters
 from crypto_exchange.entrypoints.testing.disturbances import names_of
 from crypto_exchange.entrypoints.testing.plugin import NAMES
-from crypto_exchange.entrypoints.testing.reach import REQUIRED, Reach
+from crypto_exchange.entrypoints.testing.reach import CORNERS_VISITED, REQUIRED, Reach
 
 FACTORY = pytest.StashKey[Factory]()
 """What `--cx-adapters` names."""
@@ -48,6 +48,7 @@ class KitSession:
         self._started_s = time.monotonic()
         self._reached: Counter[str] = Counter()
         self._checks: list[dict[str, Any]] = []
+        self._visited: dict[str, list[int]] = {}
         _require_possible(self._option)
         self._expected = _expected_failures(self._option.cx_xfail)
         if self._option.cx_adapters is not None:
@@ -105,6 +106,9 @@ class KitSession:
             return
         name, reached = found
         self._reached.update(reached)
+        if visited := dict(report.user_properties).get(CORNERS_VISITED):
+            assert isinstance(visited, list)
+            self._visited[report.nodeid] = visited
         self._checks.append(
             {
                 "name": name,
@@ -125,7 +129,10 @@ class KitSession:
             self._option.cx_report.write_bytes(msgspec.json.format(self._report(), indent=2))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Name what was never met."""
+        """Name what was never met, and say of searches that had no time for all corners."""
+        for test, (visited, there_are) in self._visited.items():
+            if visited < there_are:
+                terminalreporter.write_line(f"{test}: {visited} of {there_are} corners visited")
         for name in self._unreached():
             terminalreporter.write_line(f"never reached: {name}", red=True)
         if self._unreached():
@@ -149,6 +156,7 @@ class KitSession:
             "violations": [check["name"] for check in self._checks if check["message"]],
             "reach": dict(sorted(self._reached.items())),
             "unreached": self._unreached(),
+            "corners": self._visited,
             "seconds": round(time.monotonic() - self._started_s, 1),
         }
         return msgspec.json.encode(report)

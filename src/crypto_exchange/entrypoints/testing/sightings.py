@@ -32,6 +32,7 @@ class Sightings:
         self._intents: dict[str, Event] = {}
         self._lost: set[tuple[str, int]] = set()
         self._absent: set[str] = set()
+        self._returned: set[int] = set()
 
     def waiting(self, symbol: str) -> list[int]:
         """The small orders that wait of an asset, by id."""
@@ -86,12 +87,18 @@ class Sightings:
 
     def _ordersfailed(self, event: Event) -> None:
         sometimes(_LEFT.get(event["reason"], "an order that left"))
+        left = {order_id for _, order_id in event["orders"]}
+        large = any(self._orders[order_id]["direct"] for order_id in left & self._returned)
+        moved = large and event["reason"] == "price_moved" and len(self._returned) > len(left)
+        alone = "a large order that left while those it took along waited on"
+        sometimes(alone, happened=moved)
         for user_id, order_id in event["orders"]:
             self._wallets[user_id] += self._orders[order_id]["total"]
             self._waiting.pop(order_id, None)
 
     def _batchreturned(self, event: Event) -> None:
-        for _, order_id in self._intents[event["batch"]]["orders"]:
+        self._returned = {order_id for _, order_id in self._intents[event["batch"]]["orders"]}
+        for order_id in self._returned:
             if not self._orders[order_id]["direct"]:
                 self._waiting[order_id] = event["asset"]
 

@@ -258,6 +258,10 @@ class Flush(Step, frozen=True, kw_only=True, tag=True):
     """Everything in the cache is lost."""
 
 
+class Restart(Step, frozen=True, kw_only=True, tag=True):
+    """The broker is started again: it lists its assets, and looks for capital at the exchange."""
+
+
 class Refuse(Step, frozen=True, kw_only=True, tag=True):
     """The store's next commit is a lost race, or is written and not answered (`written`)."""
 
@@ -289,6 +293,7 @@ AnyStep: TypeAlias = (
     | Speak
     | Clock
     | Flush
+    | Restart
     | Refuse
     | Together
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.ports import AssetCache
 from crypto_exchange.entrypoints.override import override
 from crypto_exchange.entrypoints.testing.contracts import (
+    AccountsTests,
     AssetCacheTests,
     AuditTests,
     IdsTests,
@@ -30,6 +31,7 @@ from crypto_exchange.entrypoints.testing.contracts import (
     TallyUnderTest,
     UnitOfWorkTests,
 )
+from crypto_exchange.entrypoints.testing.reach import CORNERS_VISITED
 
 OVER_ADAPTERS = 2
 """The level at which the machine and the simulation run over somebody's adapters."""
@@ -38,7 +40,8 @@ OVER_ADAPTERS = 2
 class KitOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How much to run: `examples` of the machine with `steps` each, simulated runs of `hours`; of
     both one round after another, from `seed` on, for `budget_s` seconds and at least one. `faults`: "all", "none", or names
-    separated by commas. Below level 2 there are only the contract suites.
+    separated by commas. `require_reach`: no budget is too small for a
+    share of the corners. Below level 2 there are only the contract suites.
     """
 
     seed: int = 0
@@ -48,6 +51,7 @@ class KitOptions(msgspec.Struct, frozen=True, kw_only=True):
     level: int = OVER_ADAPTERS
     hours: int = 6
     budget_s: int = 0
+    require_reach: bool = False
 
     @property
     def fault_names(self) -> str | list[str]:
@@ -57,14 +61,21 @@ class KitOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 CORNERS_S = 10
 """How long corners are looked into if no budget is given."""
+CORNERS_SHARE = 4
+"""One in so many is visited at least where every situation is required, however long that takes."""
 
 
 class SearchTests(StoreSuite, port="kit"):
-    """What nobody wrote down as a check: one round of searching after another."""
+    """What nobody wrote down as a check: one round of searching after another.
+
+    With `every_corner` no time is too long for all the corners.
+    """
+
+    every_corner: ClassVar[bool] = False
 
     def test_corners_find_nothing(self, request: pytest.FixtureRequest) -> None:
         """Scripted runs through what drawn traffic seldom gets into: in turn, from the seed on, as many as
-        there is time for (without a budget: 10 s, in which adapters in memory get through all of them).
+        there is time for (without a budget: 10 s). How many they were, the run tells.
         """
         from crypto_exchange.entrypoints.testing.corners import CORNERS
         from crypto_exchange.entrypoints.testing.simulation import replay
@@ -73,14 +84,16 @@ class SearchTests(StoreSuite, port="kit"):
         if options.faults != "all":
             pytest.skip("corners need all faults")
         until_s = time.monotonic() + (options.budget_s or CORNERS_S)
-        for number in range(options.seed, options.seed + len(CORNERS)):
-            corner = CORNERS[number % len(CORNERS)]
+        share = len(CORNERS) // CORNERS_SHARE if options.require_reach else 1
+        least, visited = len(CORNERS) if self.every_corner else share, 0
+        while visited < least or (visited < len(CORNERS) and time.monotonic() < until_s):
+            corner = CORNERS[(options.seed + visited) % len(CORNERS)]
             history = replay(
                 corner.steps, setup=corner.setup, seed=options.seed, adapters=self.make_adapters
             )
             history.require_sound()
-            if time.monotonic() >= until_s:
-                return
+            visited += 1
+        request.node.user_properties.append((CORNERS_VISITED, [visited, len(CORNERS)]))
 
     def test_the_machine_finds_nothing(self, request: pytest.FixtureRequest) -> None:
         """Steps that Hypothesis draws and shrinks, compared with the reference model."""
@@ -118,6 +131,7 @@ class AggregationSuite(
     AuditTests,
     MarketTests,
     IdsTests,
+    AccountsTests,
     AssetCacheTests,
     TallyTests,
     SearchTests,

@@ -18,8 +18,10 @@ from crypto_exchange.adapters.faults import CrashingBegin, CrashingExchange, Cra
 from crypto_exchange.adapters.memory import (
     InsecureHasher,
     MemoryAssetCache,
+    MemoryLimiter,
     MemoryTally,
     OpaqueTokens,
+    ReadableVault,
 )
 from crypto_exchange.domain.asset import MarketRule
 from crypto_exchange.domain.change import Change
@@ -251,9 +253,11 @@ class World:
             market=RecordedMarket(self.adapters.market, self.tell_rules),
             cache=self.cache,
             tally=CrashingTally(RecordedTally(tally, self.tallied), points),
+            limiter=MemoryLimiter(clock.now_us),
             exchange=CrashingExchange(self.exchange, points),
             passwords=InsecureHasher(),
             tokens=OpaqueTokens(),
+            vault=ReadableVault(),
         )
         return Process(name=name, context=context, clock=clock, points=points)
 

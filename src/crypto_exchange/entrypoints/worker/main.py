@@ -13,7 +13,7 @@ from typing import Any
 
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.ports import JobQueue
-from crypto_exchange.domain.use_cases import currencies
+from crypto_exchange.domain.use_cases import currencies, logins
 from crypto_exchange.entrypoints.worker.parts import SyncedClock, WorkerParts
 from crypto_exchange.entrypoints.worker.relay import Relay
 from crypto_exchange.entrypoints.worker.repetition import Outage, repeat
@@ -28,6 +28,8 @@ _RULES_S = 60.0
 _ATTEMPTS_S = 30.0
 _FIRST_AUDIT_S = 30.0
 """By then the capital of a new installation is booked."""
+
+_EXPIRED_S = 600.0
 
 _FIRST_LOOK_S = 3.0
 _GRACE_S = 8
@@ -121,6 +123,8 @@ def _repetitions(parts: WorkerParts, relay: Relay) -> list[Coroutine[Any, Any, N
         repeat("refreshing prices", partial(currencies.refresh_prices, context), every_s=_PRICES_S),
         repeat("refreshing rules", partial(currencies.refresh_rules, context), every_s=_RULES_S),
     ]
+    forget = partial(logins.forget_expired, context)
+    repetitions.append(repeat("forgetting expired logins", forget, every_s=_EXPIRED_S))
     watch = Watch(context)
     tended = "late fills and quarantine"
     repetitions.append(repeat(tended, watch.tend_attempts, every_s=_ATTEMPTS_S))

@@ -38,6 +38,12 @@ from crypto_exchange.entrypoints.backtest.result import ledger_hash
 _REFUSALS = (DomainError, PortError, InvariantViolation, KeyError, ValueError)
 _OF_ONE: Mapping[type, Callable[[Replica, Any], Decisions]] = {
     events.UserRegistered: people.registered,
+    events.SessionReuseDetected: people.told_of_access,
+    events.PasswordChanged: people.told_of_access,
+    events.SecondFactorEnrolled: people.told_of_access,
+    events.SecondFactorDisabled: people.told_of_access,
+    events.SecondFactorLocked: people.told_of_access,
+    events.RecoveryCodeUsed: people.told_of_access,
     events.Deposited: people.deposited,
     events.Withdrawn: people.withdrawn,
     events.OrderCancelled: people.cancelled,

@@ -21,6 +21,12 @@ from crypto_exchange.domain.events import (
     HouseFunded,
     OrderCancelled,
     OrderPlaced,
+    PasswordChanged,
+    RecoveryCodeUsed,
+    SecondFactorDisabled,
+    SecondFactorEnrolled,
+    SecondFactorLocked,
+    SessionReuseDetected,
     UserRegistered,
     Withdrawn,
 )
@@ -37,12 +43,25 @@ Decisions: TypeAlias = Iterator[Decision]
 """Ways in which it may have been made, the likeliest first: a log does not tell all that was seen."""
 
 Told = TypeVar("Told")
+ToldOfAccess: TypeAlias = (
+    SessionReuseDetected
+    | PasswordChanged
+    | SecondFactorEnrolled
+    | SecondFactorDisabled
+    | SecondFactorLocked
+    | RecoveryCodeUsed
+)
 
 
 def registered(_replica: Replica, told: UserRegistered) -> Decisions:
     """A user and their wallet."""
     user = User(id=told.user_id, username=told.username, password_hash="")
     yield lambda: access.register(user, None, at_us=told.at_us)
+
+
+def told_of_access(_replica: Replica, told: ToldOfAccess) -> Decisions:
+    """Something about a user's logins, which no book is kept of: it is taken as it was told."""
+    yield lambda: Change(events=(told,))
 
 
 def deposited(replica: Replica, told: Deposited) -> Decisions:

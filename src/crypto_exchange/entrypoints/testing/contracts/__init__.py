@@ -11,6 +11,7 @@ import pytest
 # Their assertions are to say what they compared, whatever plugins are loaded.
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
+from crypto_exchange.entrypoints.testing.contracts.accounts import AccountsTests
 from crypto_exchange.entrypoints.testing.contracts.asset_cache import AssetCacheTests
 from crypto_exchange.entrypoints.testing.contracts.audit import AuditTests
 from crypto_exchange.entrypoints.testing.contracts.books import Books, Row
@@ -19,6 +20,7 @@ from crypto_exchange.entrypoints.testing.contracts.clock import ClockTests
 from crypto_exchange.entrypoints.testing.contracts.credentials import (
     PasswordHasherTests,
     TokensTests,
+    VaultTests,
 )
 from crypto_exchange.entrypoints.testing.contracts.exchange import (
     ExchangePortTests,
@@ -28,6 +30,7 @@ from crypto_exchange.entrypoints.testing.contracts.exchange_answers import (
     RefusedOrderTests,
     ScriptedVenueTests,
 )
+from crypto_exchange.entrypoints.testing.contracts.limiter import LimiterTests
 from crypto_exchange.entrypoints.testing.contracts.market import IdsTests, MarketTests
 from crypto_exchange.entrypoints.testing.contracts.queue import QueueTests
 from crypto_exchange.entrypoints.testing.contracts.read_models import ReadModelsTests
@@ -38,6 +41,7 @@ from crypto_exchange.entrypoints.testing.contracts.unit_of_work import UnitOfWor
 from crypto_exchange.entrypoints.testing.contracts.venue_script import Script, ToldOrder, ToldTrade
 
 __all__ = [
+    "AccountsTests",
     "AssetCacheTests",
     "AuditTests",
     "Books",
@@ -45,6 +49,7 @@ __all__ = [
     "ExchangePortTests",
     "ExchangeUnderTest",
     "IdsTests",
+    "LimiterTests",
     "MarketTests",
     "PasswordHasherTests",
     "QueueTests",
@@ -63,6 +68,7 @@ __all__ = [
     "ToldOrder",
     "ToldTrade",
     "UnitOfWorkTests",
+    "VaultTests",
     "optional",
     "requires",
     "since",

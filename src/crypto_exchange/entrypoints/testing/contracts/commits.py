@@ -181,7 +181,7 @@ class CommitTests(StoreSuite, port="unit_of_work"):
         scene = await self.scene()
         session = await _session(scene)
         change = access.rotate(session, 0, at_us=scene.at_us, expires_at_us=session.expires_at_us)
-        await scene.commit(access.revoke(session))
+        await scene.commit(access.revoke([session], at_us=scene.tick()))
 
         await _conflicts_without_a_trace(scene, change)
 
@@ -278,7 +278,7 @@ async def _session(scene: Scene) -> Session:
     session = Session(
         user_id=user_id, id=scene.store.ids.new_key(), expires_at_us=scene.at_us + DAY_US
     )
-    await scene.commit(access.open_session(session))
+    await scene.commit(Change(new_sessions=(session,)))
     return session
 
 

@@ -1,4 +1,6 @@
-"""The contracts of `PasswordHasher` and `Tokens`: override `make_hasher`, or `make_tokens`."""
+"""The contracts of `PasswordHasher`, `Tokens` and `Vault`: override `make_hasher`, `make_tokens` or
+`make_vault`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,21 @@ from collections.abc import Awaitable
 
 import pytest
 
-from crypto_exchange.domain.errors import Unauthenticated
-from crypto_exchange.domain.ports import PasswordHasher, Tokens
-from crypto_exchange.domain.user import AccessClaims, RefreshClaims, Role, Session
-from crypto_exchange.entrypoints.testing.contracts.checks import Suite, given
+from crypto_exchange.domain.credentials import PasswordHasher, Tokens, Vault
+from crypto_exchange.domain.errors import InvariantViolation, Unauthenticated
+from crypto_exchange.domain.user import (
+    AccessClaims,
+    ChallengeClaims,
+    RefreshClaims,
+    Role,
+    Session,
+    User,
+)
+from crypto_exchange.entrypoints.testing.contracts.checks import Suite, given, since
 
 _FAR_US = 4_000_000_000 * 10**6
 _SESSION = Session(user_id=7, id="a" * 24, generation=3, expires_at_us=_FAR_US)
+_USER = User(id=7, username="alice", password_hash="", version=5)
 
 
 class PasswordHasherTests(Suite):
@@ -42,6 +52,12 @@ class PasswordHasherTests(Suite):
 
         for hashed in ("", "correct horse", "$argon2id$v=19$m=19456,t=2,p=1$AAAA$"):
             assert not await hasher.verify("correct horse", hashed)
+
+    @since("2")
+    async def test_a_new_hash_is_not_outdated(self) -> None:
+        hasher = await given(self.make_hasher())
+
+        assert not hasher.is_outdated(await hasher.hash("correct horse"))
 
     async def test_any_text_is_a_password(self) -> None:
         hasher = await given(self.make_hasher())
@@ -93,3 +109,67 @@ class TokensTests(Suite):
         pairs = [tokens.issue(Role.USER, _SESSION) for _ in range(20)]
 
         assert len({token for pair in pairs for token in (pair.access, pair.refresh)}) == 40
+
+    @since("2")
+    async def test_an_access_token_says_when_a_code_was_given(self) -> None:
+        tokens = await given(self.make_tokens())
+        at_us = 1_700_000_000 * 10**6
+
+        pair = tokens.issue(Role.USER, _SESSION, verified_at_us=at_us)
+
+        assert tokens.read_access(pair.access) == AccessClaims(7, Role.USER, _SESSION.id, at_us)
+        assert tokens.read_refresh(pair.refresh) == RefreshClaims(7, _SESSION.id, 3)
+        assert tokens.read_access(tokens.issue(Role.USER, _SESSION).access).verified_at_us == 0
+
+    @since("2")
+    async def test_a_challenge_says_whose_password_was_right_and_passes_for_nothing_else(
+        self,
+    ) -> None:
+        tokens, other = await given(self.make_tokens()), await given(self.make_tokens())
+        pair = tokens.issue(Role.USER, _SESSION)
+
+        challenge = tokens.challenge(_USER)
+
+        assert tokens.read_challenge(challenge) == ChallengeClaims(7, 5)
+        for token in (pair.access, pair.refresh, other.challenge(_USER), "", "a.b.c"):
+            with pytest.raises(Unauthenticated):
+                tokens.read_challenge(token)
+        for read in (tokens.read_access, tokens.read_refresh):
+            with pytest.raises(Unauthenticated):
+                read(challenge)
+
+
+class VaultTests(Suite):
+    """What is sealed is opened in its own place alone."""
+
+    def make_vault(self) -> Vault | Awaitable[Vault]:
+        """Give a vault, with a key of any kind."""
+        raise NotImplementedError
+
+    @since("2")
+    async def test_what_was_sealed_is_opened_with_the_same_label(self) -> None:
+        vault = await given(self.make_vault())
+
+        for secret in (b"", b"\0" * 20, vault.draw(20)):
+            assert vault.open("a:1", vault.seal("a:1", secret)) == secret
+
+    @since("2")
+    async def test_what_was_sealed_for_another_place_is_not_opened(self) -> None:
+        vault = await given(self.make_vault())
+        sealed = vault.seal("a:1", b"secret")
+
+        for label in ("a:2", "a:11", "a:", ""):
+            with pytest.raises(InvariantViolation):
+                vault.open(label, sealed)
+        for text in ("", "secret", "x" + sealed):
+            with pytest.raises(InvariantViolation):
+                vault.open("a:1", text)
+
+    @since("2")
+    async def test_what_is_drawn_is_as_long_as_asked_and_never_the_same(self) -> None:
+        vault = await given(self.make_vault())
+
+        drawn = [vault.draw(20) for _ in range(50)]
+
+        assert {len(secret) for secret in drawn} == {20}
+        assert len(set(drawn)) == 50

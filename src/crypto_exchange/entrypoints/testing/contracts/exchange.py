@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import count
 
 import msgspec
@@ -21,7 +21,12 @@ from crypto_exchange.domain.purchase import (
     Rejected,
     RejectionKind,
 )
-from crypto_exchange.entrypoints.testing.contracts.checks import given
+from crypto_exchange.entrypoints.testing.contracts.checks import (
+    given,
+    optional,
+    requires,
+    since,
+)
 from crypto_exchange.entrypoints.testing.contracts.exchange_answers import (
     RefusedOrderTests,
     ScriptedVenueTests,
@@ -50,6 +55,11 @@ class ExchangePortTests(ScriptedVenueTests, RefusedOrderTests, port="exchange"):
 
     def make_exchange(self) -> ExchangeUnderTest | Awaitable[ExchangeUnderTest]:
         """Give an exchange with enough money, where nothing was bought yet."""
+        raise NotImplementedError
+
+    @optional
+    def make_slow(self) -> ExchangeUnderTest | Awaitable[ExchangeUnderTest]:
+        """Give an exchange with enough money where an order takes effect 0.5 to 2 s after it came."""
         raise NotImplementedError
 
     async def test_a_purchase_is_filled_whole_at_the_price(self) -> None:
@@ -165,6 +175,18 @@ class ExchangePortTests(ScriptedVenueTests, RefusedOrderTests, port="exchange"):
 
         assert not isinstance(outcome, Filled)
         assert isinstance(await venue.exchange.find(purchase), Absent)
+
+    @requires("make_slow")
+    @since("2")
+    async def test_nothing_takes_effect_after_the_window(self) -> None:
+        venue = await given(self.make_slow())
+        hurried = msgspec.structs.replace(_purchase(venue), window_ms=400)
+
+        with suppress(OutcomeUnknown):
+            assert not isinstance(await venue.exchange.submit(hurried), Filled)
+
+        assert not isinstance(await venue.exchange.find(hurried), Filled)
+        assert isinstance(await venue.exchange.submit(_purchase(venue)), Filled)
 
     async def test_prices_are_of_the_symbols_asked_for_without_unknown_ones(self) -> None:
         venue = await given(self.make_exchange())

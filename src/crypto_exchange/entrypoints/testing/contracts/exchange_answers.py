@@ -19,6 +19,7 @@ from crypto_exchange.entrypoints.testing.contracts.checks import (
     requires,
     since,
 )
+from crypto_exchange.entrypoints.testing.contracts.exchange_market import ScriptedMarketTests
 from crypto_exchange.entrypoints.testing.contracts.venue_script import (
     COIN,
     Script,
@@ -35,7 +36,13 @@ _UNKNOWING = (408, 500, 502, 503, 504)
 
 
 class RefusedOrderTests(Suite, port="exchange"):
-    """A refusal is definite only if the venue itself knows."""
+    """A refusal is definite only if the venue itself knows; and so is that it got nothing.
+
+    Where a venue takes requests without an end of their window, however late they come, say so:
+    `requests_expire`.
+    """
+
+    requests_expire: ClassVar[bool] = True
 
     @optional
     def make_refusing(self, status: int | None) -> Exchange | Awaitable[Exchange]:
@@ -54,12 +61,21 @@ class RefusedOrderTests(Suite, port="exchange"):
             with pytest.raises(OutcomeUnknown):
                 await self._order(status)
 
+    @requires("make_refusing")
+    @since("2")
+    async def test_what_is_not_there_is_absent_only_where_requests_expire(self) -> None:
+        exchange = await given(self.make_refusing(None))
+
+        found = await exchange.find(_purchase(exchange.now_ms() - 120_000))
+
+        assert isinstance(found, Absent) == self.requests_expire
+
     async def _order(self, status: int | None) -> object:
         exchange = await given(self.make_refusing(status))
         return await exchange.submit(_purchase(exchange.now_ms()))
 
 
-class ScriptedVenueTests(Suite, port="exchange"):
+class ScriptedVenueTests(ScriptedMarketTests, port="exchange"):
     """What a venue tells of an order, of its clock and of what it keeps is read to the letter.
 
     Where the venue of `make_scripted` cannot be made to say something, say so: `tells_trades`: a trade
@@ -71,11 +87,6 @@ class ScriptedVenueTests(Suite, port="exchange"):
     tells_many: ClassVar[bool] = True
     tells_held: ClassVar[bool] = True
     tells_fees: ClassVar[bool] = True
-
-    @optional
-    def make_scripted(self, script: Script) -> Exchange | Awaitable[Exchange]:
-        """Give an adapter, its clock compared, to a venue that tells what a script says."""
-        raise NotImplementedError
 
     @optional
     def list_ended(self) -> Sequence[str]:
@@ -115,6 +126,22 @@ class ScriptedVenueTests(Suite, port="exchange"):
             found = await self._find(after_ms=-5_000 - before_ms)
 
             assert not isinstance(found, Filled), before_ms
+
+    @requires("make_scripted")
+    @since("2")
+    async def test_an_order_of_another_quantity_is_not_ours(self) -> None:
+        for quantity in (_QUANTITY - 100, _QUANTITY + 100):
+            _, exchange, purchase = await self._told(after_ms=-4_000, quantity=quantity)
+
+            assert not isinstance(await exchange.find(purchase), Filled), quantity
+            assert await exchange.find_late(purchase) is None, quantity
+
+    @requires("make_scripted")
+    @since("2")
+    async def test_a_cost_finer_than_our_dollars_is_rounded_up_trade_by_trade(self) -> None:
+        fine = ToldTrade(quantity="0.0001", price="50000.00002")
+
+        assert _bought(await self._find(trades=(fine, fine))) == [(10_000, 5 * COIN + 1)] * 2
 
     @requires("make_scripted", "tells_fees")
     @since("2")

@@ -64,10 +64,23 @@ class FieldTests(StoreSuite, port="unit_of_work"):
         scene = await self.scene()
         user_id = await scene.register()
         session = Session(
-            user_id=user_id, id=KEY, generation=5, expires_at_us=START_US, revoked=True
+            user_id=user_id,
+            id=KEY,
+            generation=5,
+            created_at_us=1,
+            used_at_us=2,
+            expires_at_us=START_US,
+            ended_at_us=3,
+            device="a device",
+            retry="digest",
         )
         after = msgspec.structs.replace(
-            session, generation=9, expires_at_us=START_US + 1, revoked=False
+            session,
+            generation=9,
+            used_at_us=4,
+            expires_at_us=START_US + 1,
+            ended_at_us=0,
+            retry="another",
         )
         others = tuple(
             msgspec.structs.replace(session, user_id=owner, id=key)
@@ -87,7 +100,11 @@ class FieldTests(StoreSuite, port="unit_of_work"):
         for role in Role:
             user_id = await scene.store.ids.next_user_id()
             user = User(
-                id=user_id, username=f"A.user_{role.value}@-", password_hash="$x$", role=role
+                id=user_id,
+                username=f"A.user_{role.value}@-",
+                password_hash="$x$",
+                role=role,
+                version=7,
             )
             await scene.commit(Change(users=(user,)))
 

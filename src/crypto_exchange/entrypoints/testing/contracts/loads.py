@@ -6,7 +6,7 @@ import pytest
 
 from crypto_exchange.domain import access, attempt, retrial
 from crypto_exchange.domain.batch import BatchKind, BatchState
-from crypto_exchange.domain.change import RequestKey, StoredRequest
+from crypto_exchange.domain.change import Change, RequestKey, StoredRequest
 from crypto_exchange.domain.errors import NotFound, UnknownAsset
 from crypto_exchange.domain.intent import Stamp
 from crypto_exchange.domain.money import CENT
@@ -64,7 +64,7 @@ class LoadTests(StoreSuite, port="unit_of_work"):
         user_id, other_id = await scene.register(), await scene.register()
         key = scene.store.ids.new_key()
         session = Session(user_id=user_id, id=key, expires_at_us=scene.at_us + DAY_US)
-        await scene.commit(access.open_session(session))
+        await scene.commit(Change(new_sessions=(session,)))
 
         async with scene.store.begin() as work:
             work.abandon()

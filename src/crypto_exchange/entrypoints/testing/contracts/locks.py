@@ -35,7 +35,7 @@ class LockTests(StoreSuite, port="unit_of_work"):
 
         async with scene.store.begin(lock=True) as work:
             wallet = await work.get_wallet(user_id)
-            task = await _started(rival)
+            task = await started(rival)
             await work.commit(one_dollar(user_id, wallet.version, scene))
 
         with pytest.raises(Conflict):
@@ -50,7 +50,7 @@ class LockTests(StoreSuite, port="unit_of_work"):
 
         async with scene.store.begin(lock=True) as work:
             await work.get_book("BTC", limit=500)
-            task = await _started(scene.commit(change))
+            task = await started(scene.commit(change))
             await work.commit(change)
 
         with pytest.raises(Conflict):
@@ -67,7 +67,7 @@ class LockTests(StoreSuite, port="unit_of_work"):
         cancelled = cancel_order(left, wallet=wallet, at_us=scene.tick())
 
         async with self.held_back(scene.store, cancelled):
-            task = await _started(_seal_locked(scene))
+            task = await started(_seal_locked(scene))
         await task
 
         assert {(await scene.order(order)).state for order in kept} == {OrderState.PENDING}
@@ -82,7 +82,7 @@ class LockTests(StoreSuite, port="unit_of_work"):
         async with scene.store.begin(lock=True) as work:
             opened = await work.get_batch(key)
             change = settle(opened, fill(opened), at_us=scene.tick())
-            task = await _started(scene.commit(change))
+            task = await started(scene.commit(change))
             await work.commit(change)
 
         with pytest.raises(Conflict):
@@ -95,7 +95,7 @@ class LockTests(StoreSuite, port="unit_of_work"):
 
         async with scene.store.begin(lock=True) as work:
             book = await work.get_book("BTC", limit=500)
-            task = await _started(scene.commit(_moved("inventory", seen.inventory)))
+            task = await started(scene.commit(_moved("inventory", seen.inventory)))
             await work.commit(_moved("inventory", book.inventory))
 
         with pytest.raises(Conflict):
@@ -110,7 +110,7 @@ class LockTests(StoreSuite, port="unit_of_work"):
 
             async with scene.store.begin(lock=True) as work:
                 opened = await work.get_batch(key)
-                task = await _started(scene.commit(_moved(field, getattr(seen, field))))
+                task = await started(scene.commit(_moved(field, getattr(seen, field))))
                 await work.commit(_moved(field, getattr(opened, field)))
 
             with pytest.raises(Conflict):
@@ -150,7 +150,7 @@ def _moved(field: str, row: Any) -> Change:
     return Change(inventory=Transition(row, after))
 
 
-async def _started(rival: Awaitable[None]) -> asyncio.Task[None]:
+async def started(rival: Awaitable[None]) -> asyncio.Task[None]:
     """Start a rival and give it time to get as far as it can."""
     task = asyncio.ensure_future(rival)
     await asyncio.wait({task}, timeout=0.1)

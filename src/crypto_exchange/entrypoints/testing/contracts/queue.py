@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager, suppress
-from itertools import repeat
 
 import pytest
 
@@ -206,6 +205,28 @@ class QueueTests(Suite, port="queue"):
             await queue.stop(1)
         gate.set()
 
+    @since("2")
+    async def test_stopping_waits_for_a_job_that_is_under_way(self) -> None:
+        queue, begun, ended, gate = await self.queue(), Record(), Record(), asyncio.Event()
+
+        async def work(*ids: str) -> None:
+            await begun(*ids)
+            await gate.wait()
+            await ended(*ids)
+
+        queue.register("trade", work)
+        await queue.start()
+        await queue.send("trade", "BTC")
+        await begun.meets(("BTC",))
+
+        stopping = asyncio.ensure_future(queue.stop(PATIENCE_S))
+        early, _ = await asyncio.wait({stopping}, timeout=0.5)
+        gate.set()
+        await stopping
+
+        assert not early
+        assert ended.seen == [("BTC",)]
+
     @requires("die_at_work")
     @since("2")
     async def test_what_a_killed_process_had_begun_runs_at_another(self) -> None:
@@ -272,8 +293,8 @@ class QueueTests(Suite, port="queue"):
 
 async def _send_when_it_is_back(queue: JobQueue, *ids: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        for pause_s in repeat(0.05):
+        while True:
             with suppress(Unavailable):
                 await queue.send("trade", *ids)
                 return
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(0.05)

@@ -27,10 +27,11 @@ from crypto_exchange.entrypoints.testing.contracts.scene import (
     START_US,
     Scene,
 )
+from crypto_exchange.entrypoints.testing.contracts.sessions import SessionQueryTests
 from crypto_exchange.entrypoints.testing.contracts.transactions import TransactionTests
 
 
-class ReadModelsTests(DueTests, TransactionTests):
+class ReadModelsTests(DueTests, TransactionTests, SessionQueryTests):
     """Queries show what was committed, to its owner alone, in pages that miss and repeat nothing."""
 
     async def test_a_wallet_is_shown_and_one_that_nobody_has_is_not_found(self) -> None:

@@ -118,6 +118,9 @@ async def _everything(scene: Scene) -> Change:
     opened = await scene.batch(await scene.seal())
     session = Session(user_id=user_id, id=KEY, expires_at_us=START_US)
     told, asset = _break("told"), await scene.asset()
+    async with scene.store.begin() as work:
+        work.abandon()
+        user = await work.get_user(user_id)
     await scene.commit(
         Change(new_sessions=(session,), new_breaks=(told,), request=_request(user_id, "old"))
     )
@@ -126,6 +129,7 @@ async def _everything(scene: Scene) -> Change:
         settle(opened, fill(opened, 10_000), at_us=scene.tick()),
         wallet=await scene.wallet(user_id),
         users=(User(id=new_id, username="Newcomer", password_hash="hash"),),
+        passwords=(Transition(user, _replace(user, password_hash="another", version=1)),),
         new_sessions=(Session(user_id=new_id, id=KEY, expires_at_us=START_US),),
         sessions=(Transition(session, _replace(session, generation=1)),),
         new_assets=(Asset(symbol="NEW", rule=RULE),),
@@ -156,11 +160,12 @@ def _stale(change: Change) -> Iterator[_Spoiled]:
         _replace(change, purchases=(_as(purchase, state=PurchaseState.UNKNOWN),)),
         Conflict,
     )
-    for field, was in (("generation", 7), ("revoked", True)):
+    for field, was in (("generation", 7), ("ended_at_us", 7)):
         stale = _as(session, **{field: was})
         yield f"a session of another {field}", _replace(change, sessions=(stale,)), Conflict
     assert change.inventory is not None
     for field, moves in (
+        ("passwords", change.passwords),
         ("batches", change.batches),
         ("assets", change.assets),
         ("breaks", change.breaks),
@@ -216,7 +221,7 @@ async def _rows(scene: Scene, change: Change) -> Any:
     """The rows that the change would write, as they are."""
     async with scene.store.begin() as work:
         work.abandon()
-        for user in change.users:
+        for user in (*change.users, *(move.before for move in change.passwords)):
             yield await work.find_user(user.username)
         for session in (*change.new_sessions, *(move.before for move in change.sessions)):
             yield await work.find_session(session.user_id, session.id)

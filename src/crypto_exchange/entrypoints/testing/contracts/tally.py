@@ -9,9 +9,17 @@ import msgspec
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.ports import Tally
-from crypto_exchange.entrypoints.testing.contracts.checks import Suite, given
+from crypto_exchange.entrypoints.testing.contracts.checks import (
+    Suite,
+    given,
+    optional,
+    requires,
+    since,
+)
 
 THRESHOLD = 10 * DOLLAR
+WAITS_S = 10
+"""The least that a wake-up is kept for: longer than any worker takes between two looks."""
 
 
 class TallyUnderTest(msgspec.Struct, frozen=True):
@@ -26,6 +34,13 @@ class TallyTests(Suite):
 
     def make_tally(self, threshold: int) -> TallyUnderTest | Awaitable[TallyUnderTest]:
         """Give a tally that has counted nothing; the threshold is in 10⁻⁸ dollars."""
+        raise NotImplementedError
+
+    @optional
+    def wake_up_seconds_left(
+        self, under_test: TallyUnderTest, symbol: Symbol
+    ) -> float | Awaitable[float]:
+        """Say in how many seconds a wake-up that nobody takes is forgotten."""
         raise NotImplementedError
 
     async def test_below_the_threshold_nobody_is_woken_up(self) -> None:
@@ -43,6 +58,17 @@ class TallyTests(Suite):
         await under_test.tally.add("BTC", DOLLAR // 100, direct=False)
 
         assert await under_test.take_wake_ups() == {"BTC"}
+
+    @requires("wake_up_seconds_left")
+    @since("2")
+    async def test_a_wake_up_waits_for_a_worker_that_is_busy(self) -> None:
+        for direct in (False, True):
+            under_test = await given(self.make_tally(THRESHOLD))
+
+            await under_test.tally.add("BTC", THRESHOLD, direct=direct)
+
+            assert await given(self.wake_up_seconds_left(under_test, "BTC")) >= WAITS_S
+            assert await under_test.take_wake_ups() == {"BTC"}
 
     async def test_every_further_order_wakes_up_until_the_total_is_replaced(self) -> None:
         under_test = await given(self.make_tally(THRESHOLD))

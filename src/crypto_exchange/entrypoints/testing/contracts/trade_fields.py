@@ -11,6 +11,7 @@ from crypto_exchange.domain.order import OrderState
 from crypto_exchange.domain.policy import Pricing
 from crypto_exchange.domain.purchase import Fill, Purchase, PurchaseState
 from crypto_exchange.domain.statement import Member, Statement
+from crypto_exchange.entrypoints.testing.contracts.checks import since
 from crypto_exchange.entrypoints.testing.contracts.samples import (
     FOREIGN,
     HUGE,
@@ -50,6 +51,24 @@ class TradeFieldTests(StoreSuite, port="unit_of_work"):
             await scene.commit(Change(batches=(Transition(batch, after),)))
             assert (await scene.batch(KEY)).batch == after
             batch = after
+
+    @since("2")
+    async def test_members_are_in_the_order_of_time_also_where_that_is_not_the_order_of_ids(
+        self,
+    ) -> None:
+        scene = await self.scene()
+        user_id = await scene.register(dollars=20)
+        placed = []
+        for jump_us in (3_000, -5_000, -1_000, 2_000, -9_000, 0):
+            placed.append(await scene.place(user_id, 200))
+            scene.tick(jump_us)
+        key = await scene.seal()
+
+        members = (await scene.batch(key)).members
+
+        ordered = sorted(placed, key=lambda order: (order.created_at_us, order.id))
+        assert [order.id for order in members] == [order.id for order in ordered]
+        assert ordered != placed
 
     async def test_every_field_of_a_purchase_is_kept(self) -> None:
         scene = await self.scene()

@@ -7,6 +7,8 @@ from crypto_exchange.entrypoints.testing.contracts.fields import FieldTests
 from crypto_exchange.entrypoints.testing.contracts.loads import LoadTests
 from crypto_exchange.entrypoints.testing.contracts.locks import LockTests
 from crypto_exchange.entrypoints.testing.contracts.refusals import RefusalTests
+from crypto_exchange.entrypoints.testing.contracts.second_factors import SecondFactorTests
+from crypto_exchange.entrypoints.testing.contracts.sessions import SessionTests
 from crypto_exchange.entrypoints.testing.contracts.trade_fields import TradeFieldTests
 
 __all__ = ["UnitOfWorkTests"]
@@ -21,6 +23,8 @@ class UnitOfWorkTests(
     TradeFieldTests,
     BalanceTests,
     EventOrderTests,
+    SessionTests,
+    SecondFactorTests,
     port="unit_of_work",
 ):
     """Everything that use cases rely on when they load, decide and commit."""

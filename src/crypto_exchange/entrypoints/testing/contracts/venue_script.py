@@ -37,12 +37,19 @@ class ToldOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     `status` is in the venue's own words; None: as it is after a whole fill. Unless `named`, who asks for
     it by our name learns that there is none; unless `listed`, it is in no list of orders yet. Its
-    trades are listed always, and who asks by the venue's own name for it is told.
+    trades are listed always, and who asks by the venue's own name for it is told. `quantity` is what was
+    ordered, in units of the asset; None: what the purchase asks for.
     """
+
+    @property
+    def ordered(self) -> int:
+        """What the venue says that was ordered, in units of the asset."""
+        return self.purchase.quantity if self.quantity is None else self.quantity
 
     purchase: Purchase
     at_ms: int
     trades: tuple[ToldTrade, ...]
+    quantity: int | None = None
     status: str | None = None
     named: bool = True
     listed: bool = True
@@ -51,7 +58,7 @@ class ToldOrder(msgspec.Struct, frozen=True, kw_only=True):
 class Script(msgspec.Struct, kw_only=True):
     """A venue that trades one asset for dollars. It may be changed while an adapter talks to it.
 
-    `rule` is in units of 10⁻⁸ coins, and told the hardest way that the venue has: where two of its
+    `price` is what it last traded at, a plain decimal. `rule` is in units of 10⁻⁸ coins, and told the hardest way that the venue has: where two of its
     rules apply to a market order, the other one is weaker. Of the asset, `others` orders of somebody
     else, each with one trade, were taken before those of `orders`: one a millisecond, from the first
     one's timestamp on. Lists are cut off as the venue cuts them off. `balances` are what is free and
@@ -62,6 +69,7 @@ class Script(msgspec.Struct, kw_only=True):
     """
 
     asset: Symbol = "BTC"
+    price: str = "50000.00"
     rule: MarketRule = RULE
     orders: tuple[ToldOrder, ...] = ()
     others: int = 0

@@ -7,6 +7,7 @@ deployment's right, and not judged.
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ import httpx
 import msgspec
 import schemathesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
@@ -29,7 +31,11 @@ _CONFIG = {
     "generation": {"allow-extra-parameters": False, "with-security-parameters": False},
 }
 _LONGEST_MESSAGE = 1_500
-_DEPOSIT = "/api/v1/accounts/wallet/deposit"
+_ACCOUNTS = "/api/v1/accounts"
+_DEPOSIT = f"{_ACCOUNTS}/wallet/deposit"
+_ENDING = (f"{_ACCOUNTS}/auth/", f"{_ACCOUNTS}/sessions/")
+"""Calls that may end the login of whoever makes them."""
+_BEARERS = ("good", "good", "good", "none", "Bearer nonsense", "Basic YTpi")
 _BUSY = {429, 503}
 
 
@@ -47,6 +53,9 @@ class Conformance:
         self.violations: dict[str, Violation] = {}
         self._until = time.monotonic() + assignment.budget_s
         self._http = httpx.Client(base_url=assignment.base_url, timeout=30)
+        self._guest = ""
+        self._crypto = ""
+        self._ids: dict[str, int] = {}
 
     def run(self) -> Findings:
         """Check every call that the deployment describes."""
@@ -57,6 +66,7 @@ class Conformance:
             schema = schemathesis.openapi.from_dict(document, config=config)
             try:
                 self._tour(schema)
+                self._visit(schema)
                 for found in schema.get_all_operations():
                     if isinstance(found, Ok):
                         self._fuzz(found.ok())
@@ -71,6 +81,7 @@ class Conformance:
     def _tour(self, schema: Any) -> None:
         """A good request of each kind: random ones are seldom taken."""
         crypto = self._http.get("/api/v1/exchanges/crypto-currencies/").json()[0]["name"]
+        self._crypto = crypto
         steps: tuple[tuple[str, str, object], ...] = (
             ("PATCH", _DEPOSIT, {"amount": "30.00"}),
             ("PATCH", "/api/v1/accounts/wallet/withdraw", {"amount": "1.00"}),
@@ -85,7 +96,6 @@ class Conformance:
             ("GET", "/api/v1/transactions/", None),
             ("GET", "/api/v1/transactions/{id}", None),
         )
-        newest = 0
         for method, path, body in steps:
             try:
                 operation = schema[path][method]
@@ -93,12 +103,50 @@ class Conformance:
                 continue  # it is described elsewhere, or not at all: fuzzing sees what is there
             wanted: dict[str, Any] = {} if body is None else {"body": body}
             if "{id}" in path:
-                wanted["path_parameters"] = {"id": newest}
+                wanted["path_parameters"] = {"id": self._ids.get(_kind(path), 0)}
             answer = self._judge(operation.Case(**wanted), self.assignment.access)
-            newest = _newest_id(answer, newest)
+            self._ids[_kind(path)] = _newest_id(answer, self._ids.get(_kind(path), 0))
+
+    def _visit(self, schema: Any) -> None:
+        """One user's logins, from the first to the last: random tokens are never good."""
+        login = {"username": _new_name(), "password": secrets.token_urlsafe(16)}
+        pair: dict[str, str] = {}
+        path = f"{_ACCOUNTS}/auth"
+        for call, wanted in (
+            ("register", (*login,)),
+            ("login", (*login,)),
+            ("refresh", ("refresh",)),
+            ("logout-all", ()),
+            ("refresh", ("refresh",)),
+            ("login", (*login,)),
+            ("logout", ("refresh",)),
+            ("login", (*login,)),
+        ):
+            body = {name: {**login, **pair}.get(name, "") for name in wanted}
+            try:
+                operation = schema[f"{path}/{call}/"]["POST"]
+            except LookupError:
+                continue
+            case = operation.Case(**({"body": body} if body else {}))
+            pair |= _object(self._judge(case, pair.get("access", "")))
+        self._guest = pair.get("access", "")
+
+    def _token_for(self, operation: Any) -> str:
+        """A guest's, who comes anew when the login has ended, for what may end it."""
+        if operation.path == _DEPOSIT:
+            return self.assignment.saver
+        if not operation.path.startswith(_ENDING):
+            return self.assignment.access
+        good = self._http.get(
+            f"{_ACCOUNTS}/wallet/", headers={"Authorization": f"Bearer {self._guest}"}
+        )
+        if good.status_code == 401:
+            login = {"username": _new_name(), "password": secrets.token_urlsafe(16)}
+            pair = _object(self._http.post(f"{_ACCOUNTS}/auth/register/", json=login))
+            self._guest = pair.get("access", self._guest)
+        return self._guest
 
     def _fuzz(self, operation: Any) -> None:
-        token = self.assignment.saver if operation.path == _DEPOSIT else self.assignment.access
         for mode in GenerationMode:
             bounds = settings(
                 max_examples=self.assignment.examples,
@@ -112,11 +160,20 @@ class Conformance:
 
             @seed(self.assignment.seed)
             @bounds
-            @given(case=operation.as_strategy(generation_mode=mode))
-            def send(case: Any) -> None:
+            @given(
+                case=operation.as_strategy(generation_mode=mode),
+                bearer=st.sampled_from(_BEARERS),
+                real=st.booleans() if mode is GenerationMode.POSITIVE else st.just(False),
+            )
+            def send(case: Any, bearer: str, real: bool) -> None:
                 if time.monotonic() > self._until:
                     raise TimeUp
-                self._judge(case, token, reraise=True)
+                if real:
+                    self._name_what_is_there(case)
+                if bearer == "good":
+                    self._judge(case, self._token_for(case.operation), reraise=True)
+                else:
+                    self._judge(case, "", "" if bearer == "none" else bearer, reraise=True)
 
             try:
                 send()
@@ -125,8 +182,17 @@ class Conformance:
             except HypothesisException:
                 pass  # there is nothing to get wrong in this call
 
-    def _judge(self, case: Any, token: str, *, reraise: bool = False) -> Any:
-        headers = {"Authorization": f"Bearer {token}"}
+    def _name_what_is_there(self, case: Any) -> None:
+        """A coin and an id that exist, where chance would hit on none."""
+        if isinstance(case.body, dict) and "crypto" in case.body:
+            case.body["crypto"] = self._crypto
+        if "id" in (case.path_parameters or {}):
+            case.path_parameters["id"] = self._ids.get(_kind(case.operation.path), 1)
+
+    def _judge(self, case: Any, token: str, other: str = "", *, reraise: bool = False) -> Any:
+        """Send a case with a bearer's token, or with another header, or without any."""
+        header = f"Bearer {token}" if token else other
+        headers = {"Authorization": header} if header else {}
         response = case.call(base_url=self.assignment.base_url, headers=headers)
         label = case.operation.label
         self.calls[label] += 1
@@ -149,6 +215,11 @@ class Conformance:
         self.violations[f"{label} {title}"] = Violation("P1 protocol", message)
 
 
+def _kind(path: str) -> str:
+    """What the ids in a path are of: its first part below /api/v1."""
+    return path.split("/")[3]
+
+
 def _newest_id(answer: Any, known: int) -> int:
     """The id in an answer, or of the first row of a list; what was known if there is none."""
     try:
@@ -158,6 +229,20 @@ def _newest_id(answer: Any, known: int) -> int:
     first = body[0] if isinstance(body, list) and body else body
     found = first.get("id", known) if isinstance(first, dict) else known
     return found if isinstance(found, int) else known
+
+
+def _new_name() -> str:
+    return f"cx-{secrets.token_hex(8)}"
+
+
+def _object(answer: Any) -> dict[str, str]:
+    """The texts in an answer that is a JSON object and no refusal."""
+    try:
+        body = answer.json() if answer.status_code < 400 else {}
+    except ValueError:
+        return {}
+    texts = body.items() if isinstance(body, dict) else ()
+    return {name: text for name, text in texts if isinstance(text, str)}
 
 
 def main() -> None:

@@ -29,6 +29,11 @@ def registered(books: Books, event: Fields) -> Findings:
     books.wallets.setdefault(user_id, 0)
 
 
+def told_of_access(books: Books, event: Fields) -> Findings:
+    """Something about a user's logins, which moves nothing."""
+    yield from _known_user(books, event["user_id"])
+
+
 def deposited(books: Books, event: Fields) -> Findings:
     """Dollars came in."""
     yield from _money_faults(books, event)

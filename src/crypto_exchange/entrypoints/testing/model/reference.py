@@ -33,6 +33,12 @@ from crypto_exchange.entrypoints.testing.violations import Violation
 
 _HANDLERS: dict[str, Callable[[Books, Fields], Findings]] = {
     "UserRegistered": people.registered,
+    "SessionReuseDetected": people.told_of_access,
+    "PasswordChanged": people.told_of_access,
+    "SecondFactorEnrolled": people.told_of_access,
+    "SecondFactorDisabled": people.told_of_access,
+    "SecondFactorLocked": people.told_of_access,
+    "RecoveryCodeUsed": people.told_of_access,
     "Deposited": people.deposited,
     "Withdrawn": people.withdrawn,
     "OrderPlaced": people.placed,

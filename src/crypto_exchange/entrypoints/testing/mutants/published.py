@@ -55,8 +55,8 @@ PUBLISHED = (
         name="M06",
         title="orders that wait join a batch that is under way",
         module=f"{_DOMAIN}.state",
-        before="if o.batch == key),",
-        after="if o.batch in (key, None) and o.asset == batch.asset),",
+        before="if order.batch == key)",
+        after="if order.batch in (key, None) and order.asset == batch.asset)",
         origin="M06 order joins a submitted batch",
     ),
     Mutant(
@@ -235,8 +235,8 @@ PUBLISHED = (
         name="M27",
         title="a price loses digits on its way in",
         module=f"{_DOMAIN}.state",
-        before="asset, price=prices[symbol], priced_at_us=at_us",
-        after="asset, price=round(prices[symbol], -10), priced_at_us=at_us",
+        before="repriced(self.assets[symbol], prices[symbol], at_us)",
+        after="repriced(self.assets[symbol], round(prices[symbol], -10), at_us)",
         origin="replaces M27 float at the JSON boundary: among the mutants of the servers",
     ),
     Mutant(
@@ -259,8 +259,8 @@ PUBLISHED = (
         name="M30",
         title="an asset gets the price of another one",
         module=f"{_DOMAIN}.state",
-        before="asset, price=prices[symbol], priced_at_us=at_us",
-        after="asset, price=next(iter(prices.values())), priced_at_us=at_us",
+        before="repriced(self.assets[symbol], prices[symbol], at_us)",
+        after="repriced(self.assets[symbol], next(iter(prices.values())), at_us)",
         origin="M30 price of another asset",
     ),
     Mutant(

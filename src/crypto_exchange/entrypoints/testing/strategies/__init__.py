@@ -27,7 +27,12 @@ from crypto_exchange.entrypoints.testing.strategies.market import (
     symbol,
 )
 from crypto_exchange.entrypoints.testing.strategies.orders import batch, order
-from crypto_exchange.entrypoints.testing.strategies.people import session, user, wallet
+from crypto_exchange.entrypoints.testing.strategies.people import (
+    second_factor,
+    session,
+    user,
+    wallet,
+)
 from crypto_exchange.entrypoints.testing.strategies.purchases import (
     fill,
     filled,
@@ -76,6 +81,7 @@ __all__ = [
     "purchase",
     "quantity",
     "rejected",
+    "second_factor",
     "session",
     "statement",
     "symbol",

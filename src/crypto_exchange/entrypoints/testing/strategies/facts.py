@@ -223,6 +223,19 @@ EVENTS: dict[type[events.Event], Callable[[], Strategy]] = {
             at_us=amounts.START_US, user_id=user.id, username=user.username
         )
     ),
+    events.SessionReuseDetected: _of_user(
+        events.SessionReuseDetected,
+        session_id=people.random_key(),
+        generation=st.integers(0, 50),
+        newest=st.integers(51, 100),
+    ),
+    events.PasswordChanged: _of_user(events.PasswordChanged, ended=st.integers(1, 100)),
+    events.SecondFactorEnrolled: _of_user(events.SecondFactorEnrolled),
+    events.SecondFactorDisabled: _of_user(events.SecondFactorDisabled, by_operator=st.booleans()),
+    events.SecondFactorLocked: _of_user(
+        events.SecondFactorLocked, wrong=st.integers(1, 100), until_us=amounts.moment()
+    ),
+    events.RecoveryCodeUsed: _of_user(events.RecoveryCodeUsed, left=st.integers(0, 9)),
     events.Deposited: _of_user(events.Deposited, amount=amounts.usd()),
     events.Withdrawn: _of_user(events.Withdrawn, amount=amounts.usd()),
     events.OrderPlaced: _order_placed,

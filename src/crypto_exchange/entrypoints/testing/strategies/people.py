@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from crypto_exchange.domain.ids import BatchKey, OrderId, UserId
 from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.domain.second_factor import FactorState, SecondFactor
 from crypto_exchange.domain.user import Role, Session, User
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.testing.strategies import amounts
@@ -42,19 +43,40 @@ def user() -> st.SearchStrategy[User]:
         username=st.text(_NAME, min_size=3, max_size=64),
         password_hash=random_key().map(lambda key: f"$argon2id$v=19$m=8,t=1,p=1${key}${key}"),
         role=st.sampled_from((Role.USER, Role.USER, Role.OPERATOR, Role.ADMIN)),
+        version=st.integers(0, 1_000),
     )
 
 
 @reused
 def session() -> st.SearchStrategy[Session]:
-    """A login in any generation, good or revoked."""
+    """A login in any generation, live or ended, its times in any order."""
     return st.builds(
         Session,
         user_id=user_id(),
         id=random_key(),
         generation=st.integers(0, 100),
+        created_at_us=amounts.moment(),
+        used_at_us=amounts.moment(),
         expires_at_us=amounts.moment(),
-        revoked=st.booleans(),
+        ended_at_us=st.one_of(st.just(0), amounts.moment()),
+        device=st.sampled_from(("", "curl/8.5.0", "Mozilla/5.0 (X11; Linux x86_64)")),
+        retry=st.one_of(st.just(""), random_key()),
+    )
+
+
+@reused
+def second_factor() -> st.SearchStrategy[SecondFactor]:
+    """One in any state, with some of its recovery codes used, locked now and then."""
+    return st.builds(
+        SecondFactor,
+        user_id=user_id(),
+        sealed=random_key(),
+        state=st.sampled_from(FactorState),
+        recovery=st.lists(random_key(), max_size=10, unique=True).map(tuple),
+        last_step=st.integers(0, 10**9),
+        wrong=st.integers(0, 20),
+        locked_until_us=st.one_of(st.just(0), amounts.moment()),
+        version=st.integers(0, 1_000),
     )
 
 

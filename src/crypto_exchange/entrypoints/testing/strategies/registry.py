@@ -15,6 +15,7 @@ from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.purchase import Absent, Fill, Filled, Purchase, Rejected
+from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.simulation import FullFills, Simulation
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.statement import Member, Statement
@@ -51,6 +52,7 @@ STRATEGIES: dict[type, Callable[[], st.SearchStrategy[Any]]] = {
     Policy: market.policy,
     User: people.user,
     Session: people.session,
+    SecondFactor: people.second_factor,
     Wallet: people.wallet,
     Order: orders.order,
     Batch: orders.batch,
