@@ -41,6 +41,7 @@ class MemoryExchangeSuite(ExchangePortTests, port="exchange"):
 class MemoryQueueSuite(QueueTests, port="queue"):
     """The queue in memory; all ends of one check share a broker."""
 
+    given_back_s = 5
     broker: MemoryBroker
 
     @pytest.fixture(autouse=True)

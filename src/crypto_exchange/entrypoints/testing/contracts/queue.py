@@ -49,6 +49,9 @@ class Record:
 class QueueTests(Suite, port="queue"):
     """What was sent runs at least once, at whoever takes jobs; in which order, nobody says."""
 
+    given_back_s: int = PATIENCE_S
+    """The most that it takes until a job that was cut off runs again, in seconds."""
+
     def make_queue(self) -> JobQueue | Awaitable[JobQueue]:
         """Give one process's end of a broker: calls of one check share it, and it holds nothing at
         the first.
@@ -258,7 +261,8 @@ class QueueTests(Suite, port="queue"):
         await first.stop(0)
         await second.start()
 
-        await record.meets(("BTC",))
+        async with asyncio.timeout(self.given_back_s):
+            await record.meets(("BTC",))
         gate.set()
 
     @requires("broker_down")
