@@ -49,13 +49,10 @@ class Record:
 class QueueTests(Suite, port="queue"):
     """What was sent runs at least once, at whoever takes jobs; in which order, nobody says."""
 
-    given_back_s: int = PATIENCE_S
-    """The most that it takes until a job that was cut off runs again, in seconds."""
+    given_back_s: int = PATIENCE_S  # at most, until a job that was cut off runs again
 
     def make_queue(self) -> JobQueue | Awaitable[JobQueue]:
-        """Give one process's end of a broker: calls of one check share it, and it holds nothing at
-        the first.
-        """
+        """Give one process's end of a broker, empty at first, which the calls of one check share."""
         raise NotImplementedError
 
     @optional
@@ -261,8 +258,7 @@ class QueueTests(Suite, port="queue"):
         await first.stop(0)
         await second.start()
 
-        async with asyncio.timeout(self.given_back_s):
-            await record.meets(("BTC",))
+        await asyncio.wait_for(record.meets(("BTC",)), self.given_back_s)
         gate.set()
 
     @requires("broker_down")
