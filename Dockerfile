@@ -24,7 +24,8 @@ ENV PATH=/opt/crypto-exchange/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DATA_DIR=/data \
-    HOST=0.0.0.0
+    HOST=0.0.0.0 \
+    LOG_FORMAT=json
 WORKDIR /data
 USER 10001:10001
 EXPOSE 8000

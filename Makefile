@@ -9,6 +9,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := exec $(BIN)/crypto-exchange
 UV ?= uv
+PIP_AUDIT = $(UV) tool run pip-audit
+BANDIT = $(UV) tool run bandit
 
 # An installation ends by touching its stamp, so one that was interrupted is done again.
 SERVER := .venv/.server
@@ -143,10 +145,12 @@ image-check: install-dev ## Build the image with Debian's buildah and start it (
 
 # ---- developing ----------------------------------------------------------------------------------
 
-.PHONY: test test-browser test-wheel harness chaos fuzz mutants mutation check vulnerabilities format docs requirements clean
-# Asserts are rewritten once, and kept.
+.PHONY: test test-browser test-wheel harness chaos fuzz mutants mutation check bandit vulnerabilities format docs requirements clean
+# Asserts are rewritten once, and kept. With a core for itself, each process waits for servers a third of the
+# time: on a machine of your own, one more than it has cores is faster.
+PROCESSES ?= 2
 test: install-dev ## Run all tests; the domain must be covered wholly, the rest to 90 %
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --cov --cov-report=
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(PROCESSES) --cov --cov-report=
 	@$(BIN)/coverage report --include='*/crypto_exchange/domain/*' --fail-under=100
 	@$(BIN)/coverage report --fail-under=90
 
@@ -190,11 +194,18 @@ check: install-dev check-containers ## Check format, style, types, architecture 
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 
-# Advisories come from the package registry, so this is no part of a build that has to work without it.
-vulnerabilities: ## Look up known vulnerabilities of everything that is installed (needs uv and the registry)
-	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make vulnerabilities UV=/path/to/uv" >&2; exit 1; }
+bandit: ## Look for what bandit warns of in the code (needs uv, or BANDIT; ruff's rules S are the same, with reasons)
+	@$(BANDIT) --version >/dev/null || { echo "bandit is needed: pip install uv, or make bandit BANDIT=/path/to/bandit" >&2; exit 1; }
+	@$(BANDIT) --quiet --configfile pyproject.toml --recursive src
+
+# Advisories come from pypi.org itself, so this is no part of a build that has to work without it. Where a
+# mirror has none, pip-audit would skip every package and find nothing: --strict makes that a failure.
+vulnerabilities: ## Look up known vulnerabilities of everything that is installed (needs uv, or PIP_AUDIT, and pypi.org)
+	@$(PIP_AUDIT) --version >/dev/null || { echo "pip-audit is needed: pip install uv, or make vulnerabilities PIP_AUDIT=/path/to/pip-audit" >&2; exit 1; }
 	@for file in requirements/*.txt; do \
-		$(UV) tool run pip-audit --disable-pip --require-hashes --requirement $$file || exit 1; \
+		$(PIP_AUDIT) --strict --disable-pip --require-hashes --requirement $$file || { \
+			echo "$$file: expected the advisories of pypi.org for each package, and no vulnerability among them, was otherwise (see above); a mirror that has no advisories will not do" >&2; \
+			exit 1; }; \
 	done
 
 format: install-dev ## Format the code and repair what can be repaired
@@ -212,7 +223,7 @@ requirements: ## Write requirements/*.txt anew from pyproject.toml (needs uv; UP
 	@$(UV) --version >/dev/null || { echo "uv is needed: pip install uv, or make requirements UV=/path/to/uv" >&2; exit 1; }
 	@$(UV) $(COMPILE) --extra server --extra embedded --group build \
 		--output-file requirements/server.txt
-	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --extra backtest --extra ccxt \
+	@$(UV) $(COMPILE) --extra server --extra embedded --extra testing --extra backtest --extra ccxt --extra fraud \
 		--group build --group dev \
 		--constraint requirements/server.txt --output-file requirements/dev.txt
 	@$(UV) $(COMPILE) --extra server --constraint requirements/server.txt \

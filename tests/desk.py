@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from crypto_exchange.adapters.memory import (
     MemoryClock,
     MemoryExchange,
@@ -16,8 +18,9 @@ from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.policy import SECOND_US, Policy
 from crypto_exchange.domain.purchase import Filled, Purchase
+from crypto_exchange.domain.risk_policy import RiskMode, RiskPolicy
 from crypto_exchange.domain.state import State
-from crypto_exchange.domain.use_cases import orders, trading, wallets
+from crypto_exchange.domain.use_cases import orders, reviews, trading, wallets
 from crypto_exchange.domain.user import User
 from tests.builders import NOW_US, a_price, an_asset, usd
 
@@ -41,6 +44,16 @@ class Desk:
         order, _, _ = await orders.place(self.context, command)
         return order
 
+    async def place_held(self, dollars: str) -> Order:
+        """Place an order that the fraud rules hold."""
+        await wallets.deposit(self.context, Deposit(user_id=1, amount=usd(dollars)))
+        risk = RiskPolicy(mode=RiskMode.ENFORCE, dollars_per_day=0)
+        policy = msgspec.structs.replace(self.context.policy, risk=risk)
+        context = msgspec.structs.replace(self.context, policy=policy)
+        command = PlaceOrder(user_id=1, asset="BTC", spend=usd(dollars))
+        order, _, _ = await orders.place(context, command)
+        return order
+
     async def seal(self) -> tuple[str, Purchase | None]:
         ((key, purchase),) = await trading.seal_due(self.context, "BTC")
         return key, purchase
@@ -53,6 +66,7 @@ class Desk:
                 await trading.execute(self.context, key, purchase)
         for key in keys:
             await trading.resolve(self.context, key)
+        await reviews.expire_due(self.context)
 
     async def pass_time(self, seconds: int) -> None:
         """Time passes, and the price is still fresh then."""

@@ -15,6 +15,7 @@ from crypto_exchange.domain import errors
 from crypto_exchange.domain.batch import BATCH_TRANSITIONS, BatchState
 from crypto_exchange.domain.order import ORDER_TRANSITIONS, OrderState
 from crypto_exchange.domain.purchase import GIVEN_UP, PURCHASE_TRANSITIONS, PurchaseState
+from crypto_exchange.domain.user import Role
 from crypto_exchange.entrypoints.cli.parser import build_parser
 from crypto_exchange.entrypoints.http.app import list_operations
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
@@ -81,7 +82,10 @@ def calls_table() -> str:
     rows = [
         (
             f"`{call.method} {call.path.replace(':str', '')}`",
-            f"{call.summary}{'' if call.public else ' 🔒'}{' 🔁' if call.idempotent else ''}",
+            f"{call.summary}{'' if call.public else ' 🔒'}"
+            f"{'' if call.role is Role.USER else f' `{call.role.value}`'}"
+            f"{'' if call.scope is None else f' 🔑 `{call.scope.value}`'}"
+            f"{' 🔁' if call.idempotent else ''}",
             str(call.status),
             ", ".join(f"`{code}`" for code in call.codes),
         )

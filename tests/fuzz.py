@@ -12,6 +12,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import httpx
+
+from crypto_exchange.entrypoints.cli.house import DEMO_LOGIN
 from crypto_exchange.entrypoints.testing.http.client import Client
 from crypto_exchange.entrypoints.testing.http.deployment import Deployment
 from crypto_exchange.entrypoints.testing.http.options import HttpOptions
@@ -54,7 +57,8 @@ def fuzz(url: str, seed: int, cases: int) -> tuple[Counter[str], list[Violation]
     violations: dict[str, Violation] = {}
     notes: list[str] = []
     while calls.total() < cases:
-        options = HttpOptions(base_url=url, seed=seed, protocol_examples=EACH)
+        officer = _log_in_as_administrator(url)
+        options = HttpOptions(base_url=url, seed=seed, protocol_examples=EACH, officer=officer)
         with Client(url, options.patience_s) as client:
             found = check_protocol(Deployment(client, options), _ROUND_S)
         calls.update(found.calls)
@@ -63,6 +67,14 @@ def fuzz(url: str, seed: int, cases: int) -> tuple[Counter[str], list[Violation]
         seed += 1
         print(f"{calls.total()} requests, {len(violations)} findings", file=sys.stderr, flush=True)
     return calls, list(violations.values()), notes
+
+
+def _log_in_as_administrator(url: str) -> str:
+    """An access token of the one that the seed data has."""
+    username, password = DEMO_LOGIN
+    login = {"username": username, "password": password}
+    answer = httpx.post(f"{url}/api/v1/accounts/auth/login/", json=login, timeout=30)
+    return str(answer.raise_for_status().json()["access"])
 
 
 def _options() -> argparse.Namespace:

@@ -24,7 +24,7 @@ UNMEASURED = False
 FINAL = {"completed", "partially_completed", "failed", "cancelled"}
 LIMITS_OFF = {
     f"RATE_LIMIT_{name}": "off"
-    for name in ("LOGIN", "REGISTER", "USER", "ORDERS", "WITHDRAWALS", "IP")
+    for name in ("LOGIN", "REGISTER", "USER", "ORDERS", "WITHDRAWALS", "EXPORTS", "IP")
 }
 
 
@@ -135,7 +135,8 @@ class Person:
         self, address: str, deposit: str | None = None, *, headers: Mapping[str, str] | None = None
     ) -> None:
         self.client = httpx.Client(base_url=f"{address}/api/v1", headers=headers, timeout=30)
-        login = {"username": f"p-{secrets.token_hex(6)}", "password": secrets.token_urlsafe(12)}
+        self.name = f"p-{secrets.token_hex(6)}"
+        login = {"username": self.name, "password": secrets.token_urlsafe(12)}
         answer = self.client.post("/accounts/auth/register/", json=login)
         assert answer.status_code == 201, answer.text
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access']}"

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 Json: TypeAlias = Any
 KEPT = ("authorization", "content-type", "idempotency-key")
+OWN = {"content-length", "date", "server", "transfer-encoding"}
 
 
 class Call:
@@ -65,7 +66,7 @@ def shim(upstream: str, fault: Fault) -> Iterator[str]:
                 call.sent = self.rfile.read(int(self.headers.get("content-length", 0)))
                 fault(call)
                 self.send_response(call.status)
-                for name in call.told.keys() - {"content-length", "date", "server"}:
+                for name in call.told.keys() - OWN:
                     self.send_header(name, call.told[name])
                 self.send_header("content-length", str(len(call.answered)))
                 self.end_headers()

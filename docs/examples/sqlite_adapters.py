@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from crypto_exchange.domain.activity import Activity
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule, repriced
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break
@@ -34,21 +35,21 @@ from crypto_exchange.domain.errors import (
 )
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
-from crypto_exchange.domain.second_factor import SecondFactor
-from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.testing import Adapters, Sim
-from sqlite_queries import SqliteReadModels
+from sqlite_accounts import SqliteAccounts
+from sqlite_queries import LOOSE, SqliteReadModels
 from sqlite_rows import Rows, encode, get_wallet, get_wallet_of_session, write_transfer
 
 
-class SqliteUnitOfWork:
+class SqliteUnitOfWork(SqliteAccounts):
     """One load → decide → commit."""
 
     def __init__(self, rows: Rows, turn: asyncio.Lock | None) -> None:
         """`turn` is what a commit waits for; None if the block has it already."""
-        self._rows, self._turn = rows, turn
+        super().__init__(rows)
+        self._turn = turn
         self.ended = False
 
     async def commit(self, change: Change) -> None:
@@ -80,7 +81,7 @@ class SqliteUnitOfWork:
         return asset
 
     async def get_book(self, symbol: str, *, limit: int) -> Book:
-        where = "asset = ? AND batch IS NULL AND state IN ('pending', 'aggregated') AND direct = ?"
+        where = f"asset = ? AND {LOOSE} AND direct = ?"
         oldest = f"{where} ORDER BY created_at_us, id LIMIT ?"
         return Book(
             asset=await self.get_asset(symbol),
@@ -107,22 +108,6 @@ class SqliteUnitOfWork:
     async def get_break(self, key: str) -> Break:
         return self._rows.get(Break, "breaks", "key = ?", key)
 
-    async def find_user(self, username: str) -> User | None:
-        return self._rows.find(User, "users", "lower(username) = lower(?)", username)
-
-    async def get_user(self, user_id: int) -> User:
-        return self._rows.get(User, "users", "id = ?", user_id)
-
-    async def find_session(self, user_id: int, session_id: str) -> Session | None:
-        return self._rows.find(Session, "sessions", "user_id = ? AND id = ?", user_id, session_id)
-
-    async def list_sessions(self, user_id: int) -> tuple[Session, ...]:
-        where = "user_id = ? AND ended_at_us = 0 ORDER BY created_at_us, id"
-        return tuple(self._rows.fetch(Session, "sessions", where, user_id))
-
-    async def find_second_factor(self, user_id: int) -> SecondFactor | None:
-        return self._rows.find(SecondFactor, "second_factors", "user_id = ?", user_id)
-
     def write(self, change: Change) -> None:
         """Write a change inside a transaction."""
         if change.request is not None:
@@ -131,15 +116,15 @@ class SqliteUnitOfWork:
             self.compare_wallet(change.wallet)
         for user in change.users:
             self._rows.insert("users", user, UsernameTaken(user.username))
-            self._rows.write("INSERT INTO wallets VALUES (?, '0', 0)", user.id)
+            activity = encode(change.activity or Activity())
+            self._rows.write("INSERT INTO wallets VALUES (?, '0', 0, ?)", user.id, activity)
         for asset in change.new_assets:
             self._rows.insert("assets", asset, Conflict("expected a new asset, it is listed"))
             self._rows.write(
                 "INSERT INTO inventory VALUES (?, '0', '0', '0', 0, 0, 0)", asset.symbol
             )
         self._write_documents(change)
-        for s in change.forgotten:
-            self._rows.select("DELETE FROM sessions WHERE user_id = ? AND id = ?", s.user_id, s.id)
+        self.end_logins(change)
         if change.inventory is not None:
             self._write_inventory(change.inventory)
         self._write_balances(change)
@@ -148,8 +133,7 @@ class SqliteUnitOfWork:
             self._rows.write("INSERT INTO fills VALUES (?, ?, ?)", *values)
         for transfer in change.transfers:
             write_transfer(self._rows, transfer)
-        for event in change.events:
-            self._rows.write("INSERT INTO events (body) VALUES (?)", encode(event))
+        self._tell(change)
 
     def compare_wallet(self, wallet: Wallet) -> None:
         """Refuse a command that was decided on a wallet which others have written since."""
@@ -161,26 +145,38 @@ class SqliteUnitOfWork:
         for table, new in (
             ("sessions", change.new_sessions),
             ("second_factors", change.new_factors),
+            ("api_keys", change.new_keys),
             ("orders", change.new_orders),
             ("batches", change.new_batches),
             ("purchases", change.new_purchases),
             ("statements", change.new_statements),
             ("breaks", change.new_breaks),
+            ("reviews", change.new_reviews),
+            ("adjustments", change.new_adjustments),
+            ("audit_chain", change.links),
         ):
             for row in new:
                 self._rows.insert(table, row, Conflict(f"expected new {table}, one was there"))
         for table, moves in (
-            ("users", change.passwords),
+            ("users", change.moved_users),
             ("sessions", change.sessions),
             ("second_factors", change.factors),
+            ("api_keys", change.keys),
             ("assets", [self._keep_price(move) for move in change.assets]),
             ("orders", change.orders),
             ("batches", change.batches),
             ("purchases", change.purchases),
             ("breaks", change.breaks),
+            ("reviews", change.reviews),
+            ("adjustments", change.adjustments),
         ):
             for move in moves:
                 self._rows.move(table, move)
+
+    def _tell(self, change: Change) -> None:
+        for table, told in (("events", change.events), ("audit_log", change.audit)):
+            for each in told:
+                self._rows.write(f"INSERT INTO {table} (body) VALUES (?)", encode(each))
 
     def _keep_price(self, move: Transition[Asset]) -> Transition[Asset]:
         """A price that came in since the asset was loaded stays."""
@@ -198,7 +194,11 @@ class SqliteUnitOfWork:
         )
 
     def _write_balances(self, change: Change) -> None:
-        deltas, costs = balance_deltas(change.transfers), charges_by_holding(change)
+        deltas = balance_deltas(change.transfers, change.fenced)
+        costs = charges_by_holding(change)
+        if change.wallet is not None and change.activity is not None:
+            update = "UPDATE wallets SET activity = ? WHERE user_id = ?"
+            self._rows.write(update, encode(change.activity), change.wallet.user_id)
         for user_id, amount in deltas.wallets.items():
             update = "UPDATE wallets SET balance = plus(balance, ?), version = version + 1"
             self._rows.write(f"{update} WHERE user_id = ?", str(amount), user_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.breaks import Break, BreakKind, Difference
 from crypto_exchange.domain.errors import NotFound
@@ -11,8 +13,9 @@ from crypto_exchange.domain.ledger import user_account
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, USD_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.review import Review
 from crypto_exchange.domain.statement import Statement
-from crypto_exchange.domain.user import Session
+from crypto_exchange.domain.user import Ended, Session
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
@@ -25,10 +28,14 @@ from crypto_exchange.domain.views import (
     Waiting,
 )
 from crypto_exchange.domain.wallet import Wallet
-from sqlite_rows import Rows, get_wallet
+from sqlite_audit import SqliteAuditQueries
+from sqlite_closing import SqliteKeptQueries
+from sqlite_people import SqliteAccountQueries
+from sqlite_rows import get_wallet
 
 NEWEST = Cursor(2**62, 2**62)
 OPEN = "state IN ('pending', 'aggregated')"
+LOOSE = f"batch IS NULL AND reason IS NULL AND {OPEN}"
 IN_TIME = "ORDER BY timestamp_ms, batch, attempt"
 
 # Rows of kind, subject, currency, expected and found, where the last two differ.
@@ -47,11 +54,8 @@ SELECT kind, subject, currency, total_of(expected), total_of(found) FROM (
 """
 
 
-class SqliteReadModels:
+class SqliteReadModels(SqliteAccountQueries, SqliteAuditQueries, SqliteKeptQueries):
     """Every query is one SELECT, or a few with nothing in between."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
 
     async def get_wallet(self, user_id: int) -> Wallet:
         return get_wallet(self._rows, user_id)
@@ -116,7 +120,7 @@ class SqliteReadModels:
         )
         waiting = self._rows.select(
             "SELECT asset, sum(direct), sum(CASE WHEN direct THEN 0 ELSE total END), "
-            f"min(created_at_us) FROM orders WHERE batch IS NULL AND {OPEN} "
+            f"min(created_at_us) FROM orders WHERE {LOOSE} "
             "GROUP BY asset ORDER BY asset"
         )
         return Due(
@@ -140,13 +144,29 @@ class SqliteReadModels:
         where = "state IN ('not_placed', 'rejected') AND timestamp_ms >= ?"
         return self._purchases(f"{where} {newest}", since_ms)
 
-    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+    async def list_ended_sessions(self, since_us: int) -> tuple[Ended, ...]:
         where = "ended_at_us > 0 AND ended_at_us >= ?"
-        return tuple(self._rows.fetch(Session, "sessions", where, since_us))
+        sessions = self._rows.fetch(Ended, "sessions", where, since_us)
+        return (*sessions, *self._rows.fetch(Ended, "api_keys", where, since_us))
 
     async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
         where = "expires_at_us < ? ORDER BY expires_at_us LIMIT 1000"
         return tuple(self._rows.fetch(Session, "sessions", where, before_us))
+
+    async def list_dead_keys(self, before_us: int) -> tuple[ApiKey, ...]:
+        where = "ended_at_us > 0 AND ended_at_us < ?1 OR body ->> 'expires_at_us' < ?1 LIMIT 1000"
+        return tuple(self._rows.fetch(ApiKey, "api_keys", where, before_us))
+
+    async def list_adjustments(self, since_us: int) -> tuple[Adjustment, ...]:
+        waits_first = "true ORDER BY NOT (state = 'proposed' AND proposed_at_us >= ?)"
+        where = f"{waits_first}, proposed_at_us DESC, key LIMIT 200"
+        return tuple(self._rows.fetch(Adjustment, "adjustments", where, since_us))
+
+    async def list_reviews(self, *, limit: int, after: Cursor | None = None) -> tuple[Review, ...]:
+        at_us, ident = msgspec.structs.astuple(after or Cursor(-1, 0))
+        page = "state = 'open' AND (opened_at_us, user_id) > (?, ?)"
+        oldest = f"{page} ORDER BY opened_at_us, user_id, id LIMIT ?"
+        return tuple(self._rows.fetch(Review, "reviews", oldest, at_us, ident, limit))
 
     async def list_breaks(self) -> tuple[Break, ...]:
         oldest = "closed_at_us IS NULL ORDER BY opened_at_us, key"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from crypto_exchange.domain.activity import Activity
 from crypto_exchange.domain.change import Transition
 from crypto_exchange.domain.errors import (
     Conflict,
@@ -21,6 +22,7 @@ from crypto_exchange.domain.errors import (
     session_ended,
 )
 from crypto_exchange.domain.ledger import Transfer
+from crypto_exchange.domain.user import User, require_active
 from crypto_exchange.domain.wallet import Wallet
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -30,19 +32,29 @@ DOCUMENTS = {
     "users": ("id", "version", "username"),
     "sessions": ("user_id id", "generation ended_at_us", "created_at_us expires_at_us"),
     "second_factors": ("user_id", "version", ""),
+    "api_keys": ("user_id id", "ended_at_us", "created_at_us used_at_us"),
     "assets": ("symbol", "version", ""),
-    "orders": ("id", "version", "user_id asset state batch direct total charged created_at_us"),
+    "orders": (
+        "id",
+        "version",
+        "user_id asset state batch reason direct total charged created_at_us",
+    ),
     "batches": ("key", "version", "state due_at_us"),
     "purchases": ("batch attempt", "state", "timestamp_ms"),
     "statements": ("batch", "", ""),
     "breaks": ("key", "version", "kind subject opened_at_us closed_at_us"),
+    "adjustments": ("key", "version", "state proposed_at_us"),
+    "reviews": ("user_id id", "version", "kind order_id amount state opened_at_us"),
     "requests": ("user_id operation key", "", ""),
+    "audit_chain": ("position", "", "entry_id"),
 }
 PLAIN = """
 CREATE UNIQUE INDEX usernames ON users (lower(username));
 CREATE UNIQUE INDEX open_breaks ON breaks (kind, subject) WHERE closed_at_us IS NULL;
+CREATE UNIQUE INDEX open_reviews ON reviews (user_id, kind, amount, coalesce(order_id, 0))
+  WHERE state = 'open';
 CREATE TABLE wallets (user_id INTEGER PRIMARY KEY, balance TEXT CHECK (balance NOT LIKE '-%'),
-  version INTEGER NOT NULL);
+  version INTEGER NOT NULL, activity TEXT NOT NULL);
 CREATE TABLE holdings (user_id INTEGER, asset TEXT, quantity TEXT CHECK (quantity NOT LIKE '-%'),
   cost TEXT, PRIMARY KEY (user_id, asset));
 CREATE TABLE inventory (asset TEXT PRIMARY KEY, quantity TEXT, reserved TEXT, expected TEXT,
@@ -53,6 +65,9 @@ CREATE TABLE transfers (id INTEGER PRIMARY KEY, kind TEXT, debit TEXT, credit TE
   amount TEXT CHECK (amount NOT LIKE '-%'), at_us INTEGER, order_id INTEGER);
 CREATE TABLE fills (batch TEXT, attempt INTEGER, body TEXT);
 CREATE TABLE events (id INTEGER PRIMARY KEY, body TEXT);
+CREATE TABLE audit_log (id INTEGER PRIMARY KEY, body TEXT, action AS (body ->> 'action'),
+  user_id AS (body ->> 'user_id'), actor_id AS (body ->> 'actor_id'));
+CREATE UNIQUE INDEX chained_once ON audit_chain (entry_id);
 CREATE TABLE ids (last INTEGER NOT NULL);
 INSERT INTO ids VALUES (0);
 CREATE VIEW ledger AS SELECT account, currency, total_of(amount) AS balance FROM (
@@ -143,16 +158,20 @@ class Rows:
 def get_wallet(rows: Rows, user_id: int) -> Wallet:
     """Raises `NotFound`."""
     for found in rows.select("SELECT * FROM wallets WHERE user_id = ?", user_id):
-        return Wallet(user_id, int(found[1]), found[2])
+        activity = msgspec.json.decode(found[3], type=Activity)
+        return Wallet(user_id, int(found[1]), found[2], activity)
     raise NotFound("wallet of user", user_id)
 
 
 def get_wallet_of_session(rows: Rows, user_id: int, session_id: str) -> Wallet:
-    """Raises `NotFound`, and `Unauthenticated` if there is no such session that lives."""
-    wallet = get_wallet(rows, user_id)
-    lives = "SELECT 1 FROM sessions WHERE user_id = ? AND id = ? AND ended_at_us = 0"
-    if not rows.select(lives, user_id, session_id):
+    """Raises `NotFound`; `Unauthenticated` if there is no such session, or key, that lives; and
+    `AccountFrozen`.
+    """
+    wallet, lives = get_wallet(rows, user_id), "user_id = ? AND id = ? AND ended_at_us = 0"
+    sql = f"SELECT 1 FROM sessions WHERE {lives} UNION ALL SELECT 1 FROM api_keys WHERE {lives}"
+    if not rows.select(sql, user_id, session_id, user_id, session_id):
         raise session_ended()
+    require_active(rows.get(User, "users", "id = ?", user_id).status)
     return wallet
 
 

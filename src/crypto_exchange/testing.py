@@ -33,8 +33,10 @@ if TYPE_CHECKING:
         ReadModelsTests,
         ReconciliationTests,
         RefusedOrderTests,
+        ScorerTests,
         Script,
         ScriptedVenueTests,
+        SignalStoreTests,
         TallyTests,
         TallyUnderTest,
         TokensTests,
@@ -130,9 +132,11 @@ __all__ = [
     "Repeat",
     "Restart",
     "Rule",
+    "ScorerTests",
     "Script",
     "ScriptedVenueTests",
     "Setup",
+    "SignalStoreTests",
     "Sim",
     "SimExchange",
     "Speak",
@@ -166,7 +170,8 @@ _HOMES = {
     "contracts": (
         "AccountsTests AssetCacheTests AuditTests ClockTests ExchangePortTests ExchangeUnderTest "
         "IdsTests LimiterTests MarketTests PasswordHasherTests QueueTests ReadModelsTests "
-        "ReconciliationTests RefusedOrderTests Script ScriptedVenueTests TallyTests TallyUnderTest "
+        "ReconciliationTests RefusedOrderTests ScorerTests Script ScriptedVenueTests "
+        "SignalStoreTests TallyTests TallyUnderTest "
         "TokensTests ToldOrder ToldTrade UnitOfWorkTests VaultTests"
     ),
     "history": "History",

@@ -24,7 +24,10 @@ from crypto_exchange.entrypoints.testing.contracts import Row, Scene
 EMPTY = "; ".join(
     [
         *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),
-        *(f"ALTER SEQUENCE {name}_ids RESTART" for name in ("user", "order", "transfer", "event")),
+        *(
+            f"ALTER SEQUENCE {name}_ids RESTART"
+            for name in ("user", "order", "transfer", "event", "audit")
+        ),
     ]
 )
 """Leaves a migrated database as if it were new."""
@@ -76,11 +79,17 @@ class PostgresBooks:
 
     async def change(self, table: str, row: Row, column: str, value: object) -> None:
         sql = f"UPDATE {table} SET {column} = $1 WHERE {_found_by(table, 2)}"
-        await self._database.fetch(sql, value, *(row[name] for name in _key(table)))
+        await self._execute(sql, value, *(row[name] for name in _key(table)))
 
     async def drop(self, table: str, row: Row) -> None:
         sql = f"DELETE FROM {table} WHERE {_found_by(table, 1)}"
-        await self._database.fetch(sql, *(row[name] for name in _key(table)))
+        await self._execute(sql, *(row[name] for name in _key(table)))
+
+    async def _execute(self, sql: str, *args: object) -> None:
+        """As the owner of the tables: the service itself may not."""
+        async with self._database.connection() as connection, connection.transaction():
+            await connection.execute("SET LOCAL ROLE NONE")
+            await connection.execute(sql, *args)
 
 
 def _key(table: str) -> list[str]:

@@ -31,7 +31,8 @@ from crypto_exchange.domain.purchase import (
     Working,
 )
 from crypto_exchange.entrypoints.testing.contracts import ExchangePortTests, ExchangeUnderTest
-from tests.paper_venue import KEY, SECRET, Paper, free_port, serving
+from tests.paper_venue import FIXED, KEY, SECRET, Paper, free_port, serving
+from tests.running import UNMEASURED
 
 DOLLAR = 10**8
 BTC_PRICE = 50_000 * 10**12
@@ -169,7 +170,7 @@ def url_of(paper: Paper) -> str:
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    with serving(tmp_path_factory.mktemp("paper"), prices={"BTC": "50000.00"}) as running:
+    with serving(tmp_path_factory.mktemp("paper"), UNMEASURED, **FIXED) as running:
         yield running
 
 
@@ -177,7 +178,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
 def slow_paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
     """Half a second on the way there, half a second back."""
     directory = tmp_path_factory.mktemp("slow")
-    with serving(directory, prices={"BTC": "50000.00"}, latency_ms=1_000) as running:
+    with serving(directory, UNMEASURED, **FIXED, latency_ms=1_000) as running:
         yield running
 
 
@@ -254,7 +255,7 @@ async def test_fees_come_in_the_currency_that_they_are_taken_in(
 ) -> None:
     purchase = intent()
 
-    with serving(tmp_path, prices={"BTC": "50000.00"}, fee_in=fee_in) as paper:
+    with serving(tmp_path, UNMEASURED, **FIXED, fee_in=fee_in) as paper:
         async with connected(url_of(paper)) as exchange:
             outcome = await exchange.submit(purchase)
             found = await exchange.find(purchase)

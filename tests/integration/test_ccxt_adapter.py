@@ -30,7 +30,8 @@ from crypto_exchange.domain.purchase import (
 from crypto_exchange.entrypoints.testing.contracts import ExchangePortTests, ExchangeUnderTest
 from tests.ccxt_answers import AT_MS, BATCH, EXCHANGES, HEXADECIMAL, NAME, ORDER_CALLS, UUID, Answer
 from tests.integration.test_binance_adapter import ABAN, DOLLAR, Request, Server, http, listening
-from tests.paper_venue import KEY, SECRET, Paper, serving
+from tests.paper_venue import FIXED, KEY, SECRET, Paper, serving
+from tests.running import UNMEASURED
 
 _BATCHES = (f"{number:024x}" for number in count(0xCC8A))
 CREDENTIALS = {"apiKey": KEY, "secret": "c2VjcmV0LXNlY3JldC1zZWNyZXRz", "password": "phrase"}
@@ -123,7 +124,7 @@ def intent(**changes: Any) -> Purchase:
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    with serving(tmp_path_factory.mktemp("paper"), prices={"BTC": "50000.00"}) as running:
+    with serving(tmp_path_factory.mktemp("paper"), UNMEASURED, **FIXED) as running:
         yield running
 
 

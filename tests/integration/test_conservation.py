@@ -20,7 +20,7 @@ from tests import paper_record
 from tests.running import FINAL, UNMEASURED, Json, Person, RunningServer, exact, running_server
 
 # All on one server; the first test counts what is bought there by anybody.
-pytestmark = pytest.mark.xdist_group("conservation")
+pytestmark = [pytest.mark.xdist_group("conservation"), pytest.mark.no_cover]
 CALLS = int(os.environ.get("CX_CALLS", "300"))
 PEOPLE = 20 if CALLS >= 1_000 else 8
 ORDERS = int(os.environ.get("CX_ORDERS", "60"))

@@ -56,6 +56,14 @@ def test_postgres_keeps_its_data_over_a_stop_and_over_a_kill(
             "crypto_exchange|crypto_exchange"
         )
 
+        run_sql(server.dsn, "CREATE TABLE names AS SELECT 'alice' AS name")
+        run_sql(server.dsn, "CREATE UNIQUE INDEX ON names (name)")
+        with pytest.raises(AssertionError, match="duplicate key"):
+            run_sql(server.dsn, "INSERT INTO names SELECT name FROM names")
+        log = (tmp_path / "logs" / "postgres.log").read_text()
+        assert "duplicate key" in log
+        assert "alice" not in log
+
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
         server.start()

@@ -16,6 +16,7 @@ from crypto_exchange.entrypoints.exchange.faults import KINDS
 from tests.fault_bench import Seen, Venue, run
 from tests.fault_matrix import CASES, Case, Moment
 from tests.paper_venue import FIXED, Paper, serving
+from tests.running import UNMEASURED
 
 pytestmark = pytest.mark.xdist_group("fault_matrix")
 VENUES = 6
@@ -26,7 +27,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, See
     """What came of each case."""
     directory = tmp_path_factory.mktemp("venues")
     with ExitStack() as stack, ThreadPoolExecutor(VENUES) as pool:
-        venues = [serving(directory / str(number), **FIXED) for number in range(VENUES)]
+        venues = [serving(directory / str(number), UNMEASURED, **FIXED) for number in range(VENUES)]
         papers = list(pool.map(stack.enter_context, venues))
         yield asyncio.run(_run_all(papers))
 

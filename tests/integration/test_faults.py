@@ -10,7 +10,7 @@ import pytest
 from tests import paper_record
 from tests.running import UNMEASURED, Person, RunningServer, eventually, running_server
 
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.no_cover]
 KILLS = int(os.environ.get("CX_KILLS", "3"))
 
 

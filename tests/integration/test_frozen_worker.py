@@ -37,6 +37,7 @@ from tests.builders import usd
 from tests.chaos.proxy import FaultProxy, Wire
 from tests.frozen_worker import opened_context
 from tests.paper_venue import FIXED, Paper, serving
+from tests.running import UNMEASURED
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +71,7 @@ async def another_worker(context: Context) -> AsyncIterator[None]:
 
 @pytest.fixture
 def paper(tmp_path: Path) -> Iterator[Paper]:
-    with serving(tmp_path, **FIXED) as running:
+    with serving(tmp_path, UNMEASURED, **FIXED) as running:
         yield running
 
 

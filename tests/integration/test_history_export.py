@@ -21,13 +21,15 @@ from crypto_exchange.domain.errors import Conflict, DomainError
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.policy import Policy
+from crypto_exchange.domain.risk_policy import RiskPolicy
 from crypto_exchange.domain.use_cases import orders, trading, wallets
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.entrypoints.testing.contracts.scene import Scene
+from crypto_exchange.entrypoints.testing.contracts.scene import POLICY, Scene
 from crypto_exchange.settings import Settings
 from tests.integration.postgres_store import context_over, opened_database, store_over
 
 PEOPLE = 8
+RISK = RiskPolicy(orders_per_minute=1)
 
 
 async def test_racing_workers_leave_a_history_that_the_checker_finds_no_fault_with(
@@ -57,6 +59,13 @@ async def test_racing_workers_leave_a_history_that_the_checker_finds_no_fault_wi
     shown = run_command(postgres_dsn, "export-history", "-")
     assert shown.stdout.encode() == file.read_bytes()
 
+    rules = "--rules", f"orders_per_minute={RISK.orders_per_minute}"
+    for source in (str(file), "--database"):
+        again = run_command(postgres_dsn, "replay-risk", source, *rules, "--json")
+        decided = msgspec.json.decode(again.stdout)
+        assert (decided["differences"], decided["left_out"], again.returncode) == ([], 0, 0)
+        assert decided["now"]["velocity_minute"] > PEOPLE
+
 
 def test_an_export_that_cannot_be_written_says_so(postgres_dsn: str, tmp_path: Path) -> None:
     refused = run_command(postgres_dsn, "export-history", str(tmp_path / "no" / "file"))
@@ -67,7 +76,7 @@ def test_an_export_that_cannot_be_written_says_so(postgres_dsn: str, tmp_path: P
 
 async def trade(database: Database) -> Context:
     """People who place and cancel, while two workers seal, buy and settle."""
-    scene = Scene(store_over(database))
+    scene = Scene(store_over(database), msgspec.structs.replace(POLICY, risk=RISK))
     asset, context = await scene.list_asset(), context_over(scene)
     exchange = MemoryExchange((asset,), scene.policy, lambda: scene.at_us // 1_000)
     context = msgspec.structs.replace(context, exchange=exchange)

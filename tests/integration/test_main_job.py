@@ -1,5 +1,6 @@
 """The main job over real HTTP with real processes, seen as a person sees it."""
 
+import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -101,6 +102,47 @@ def test_a_halted_asset_refuses_orders_until_it_is_resumed(server: RunningServer
     assert taken.status_code == 201
 
 
+def test_accounts_are_frozen_given_roles_and_logged_out_at_the_terminal(
+    server: RunningServer,
+) -> None:
+    person = Person(server.run_file["api_url"], deposit="50.00")
+    shown = json.loads(server.command("user", "show", person.name).stdout)
+    body = {"crypto": "ABAN", "amount": "1"}
+
+    frozen = server.command("user", "freeze", person.name, "--reason", "a test")
+    refused = person.client.post("/orders/", json=body)
+    again = server.command("user", "freeze", person.name, "--reason", "a test")
+    assert server.command("user", "unfreeze", person.name, "--reason", "a test").returncode == 0
+    taken = person.client.post("/orders/", json=body)
+    role = server.command("user", "role", person.name, "operator")
+    ended = person.client.post("/orders/", json=body)
+    listed = server.command("user", "list", person.name.upper())
+    assert server.command("user", "logout", person.name).returncode == 0
+
+    assert (shown["username"], shown["balance"], shown["sessions"]) == (person.name, "50.00", 1)
+    assert frozen.returncode == 0, frozen.stderr
+    assert (refused.status_code, refused.json()["code"]) == (403, "account_frozen")
+    assert (again.returncode, taken.status_code, ended.status_code) == (2, 201, 401)
+    assert "expected an account that is active, was one that is frozen" in again.stderr
+    assert (role.returncode, role.stdout) == (
+        0,
+        f"{person.name} has the role operator; all logins have ended\n",
+    )
+    assert listed.stdout.splitlines()[1].split()[1:] == ["operator", "active", person.name]
+
+
+def test_an_asset_is_listed_once_and_its_rules_are_brought_in_at_the_terminal(
+    server: RunningServer,
+) -> None:
+    again, unknown = (server.command("asset", "add", symbol) for symbol in ("ABAN", "NOPE"))
+    rules = server.command("asset", "rules")
+
+    assert (again.returncode, unknown.returncode) == (2, 2)
+    assert "ABAN: expected an asset that is not listed" in again.stderr
+    assert "NOPE: expected what the exchange trades" in unknown.stderr
+    assert rules.returncode == 0, rules.stderr
+
+
 def test_the_demo_is_as_told(server: RunningServer) -> None:
     told = server.command("demo")
 
@@ -155,6 +197,30 @@ def test_the_embedded_demo_takes_common_passwords_by_every_way_in(server: Runnin
 
     assert created.returncode == 0, created.stderr
     assert person.client.post("/accounts/auth/register/", json=login).status_code == 201
+
+
+def test_two_administrators_pay_a_user_at_the_terminal(server: RunningServer) -> None:
+    person = Person(server.run_file["api_url"])
+    for name in ("root-3", "root-4"):
+        new = ("create-superuser", "--username", name, "--password-stdin")
+        assert server.command(*new, stdin=f"password of {name}\n").returncode == 0
+
+    def said(*arguments: str, by: str) -> str:
+        login = ("--as", by, "--password-stdin")
+        stdin = f"password of {by}\n"
+        answer = server.command("adjustment", *arguments, *login, stdin=stdin)
+        return answer.stdout or answer.stderr
+
+    proposed = said("propose", person.name, "2.50", "--reason", "goodwill", by="root-3")
+    key = proposed.split()[1]
+
+    assert "no part in the proposal" in said("approve", key, by="root-3")
+    approved = said("approve", key, by="root-4")
+    assert approved == f"adjustment {key} of 2.50 USD is approved\n"
+    [shown] = person.get("/transactions/")
+    assert (shown["type"], shown["amount"], shown["order_id"]) == ("deposit", Decimal("2.5"), None)
+    assert person.get("/accounts/wallet/")["balance"] == Decimal("2.50")
+    assert not Decimal(server.ledger()["sums"]["USD"])
 
 
 def test_moved_capital_is_booked(server: RunningServer) -> None:

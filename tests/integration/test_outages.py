@@ -30,6 +30,7 @@ ASSETS = ("ABAN", "BTC", "ETH")
 MOST = 10**6
 pytestmark = [
     pytest.mark.xdist_group("outages"),
+    pytest.mark.no_cover,
     pytest.mark.timeout(180 + 3 * OUTAGE_S),
 ]
 

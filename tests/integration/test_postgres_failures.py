@@ -186,7 +186,7 @@ async def test_a_balance_that_would_become_negative_is_a_bug_and_is_not_written(
 
 
 async def test_a_row_that_is_refused_is_not_shown_in_the_error(database: Database) -> None:
-    wrong = "INSERT INTO users VALUES (1, 'dave', '$argon2id$secret', 'wizard', 0)"
+    wrong = "INSERT INTO users VALUES (1, 'dave', '$argon2id$secret', 'wizard', 0, 'active')"
 
     with pytest.raises(InvariantViolation) as caught:
         await database.fetch(wrong)

@@ -12,10 +12,11 @@ import msgspec
 from crypto_exchange.adapters.postgres import Database, EventLog
 from crypto_exchange.adapters.postgres.dump import dump_rows
 from crypto_exchange.adapters.postgres.tables import metadata
+from crypto_exchange.domain.account_events import UserRegistered
 from crypto_exchange.domain.change import RequestKey
-from crypto_exchange.domain.events import AnyEvent, Deposited, OrderPlaced, UserRegistered
+from crypto_exchange.domain.events import AnyEvent, Deposited, OrderPlaced
 from crypto_exchange.domain.money import CENT
-from crypto_exchange.entrypoints.testing.contracts.scene import Scene
+from crypto_exchange.entrypoints.testing.contracts.scene import START_US, Scene
 from tests.integration.postgres_store import opened_database, store_over
 
 INSERT = """INSERT INTO events (user_id, at_us, event, body)
@@ -31,9 +32,7 @@ async def test_events_are_read_once_as_they_were_written(postgres_dsn: str) -> N
         order = await scene.place(user_id, 123)
         second = await _read(log)
 
-        registered = UserRegistered(
-            at_us=order.created_at_us - 2_000, user_id=user_id, username="alice"
-        )
+        registered = UserRegistered(at_us=order.created_at_us - 2_000, user_id=user_id)
         assert first[0] == registered
         assert [type(event) for event in first[1:]] == [Deposited]
         assert [type(event) for event in second] == [OrderPlaced]
@@ -104,6 +103,7 @@ async def test_a_dump_has_every_row_and_no_secret(postgres_dsn: str) -> None:
     assert Counter(row["table"] for row in rows) == Counter(counts) - Counter()
     assert b"hash" not in b"".join(lines)
     (wallet,) = [row["row"] for row in rows if row["table"] == "wallets"]
+    assert wallet.pop("activity")["registered_at_us"] > START_US
     assert wallet == {"user_id": user_id, "balance": 50_001 * CENT, "version": 3}
     (statement,) = [row["row"]["body"] for row in rows if row["table"] == "statements"]
     assert (statement["asset"], len(statement["members"])) == ("BTC", 1)

@@ -12,8 +12,16 @@ import msgspec
 import pytest
 
 from crypto_exchange.adapters.postgres import Database, EventLog
+from crypto_exchange.domain.audit_log import TERMINAL, Actor
+from crypto_exchange.domain.cashier import Deposit, Withdraw
 from crypto_exchange.domain.change import Change, RequestKey
-from crypto_exchange.domain.errors import Conflict, TooLate
+from crypto_exchange.domain.errors import (
+    AccountFrozen,
+    Conflict,
+    InsufficientFunds,
+    TooLate,
+    WrongState,
+)
 from crypto_exchange.domain.events import PurchaseIntended
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.ledger import (
@@ -23,12 +31,23 @@ from crypto_exchange.domain.ledger import (
     house_account,
     user_account,
 )
-from crypto_exchange.domain.money import CENT
+from crypto_exchange.domain.money import CENT, DOLLAR
 from crypto_exchange.domain.order import Order, OrderState
 from crypto_exchange.domain.placement import PlaceOrder
-from crypto_exchange.domain.ports import UnitOfWork
-from crypto_exchange.domain.use_cases import orders, trading
-from crypto_exchange.domain.use_cases.context import transact
+from crypto_exchange.domain.ports import Begin, UnitOfWork
+from crypto_exchange.domain.use_cases import (
+    accounts,
+    adjustments,
+    administration,
+    logins,
+    orders,
+    second_factor,
+    trading,
+    wallets,
+)
+from crypto_exchange.domain.use_cases.adjustments import Propose
+from crypto_exchange.domain.use_cases.context import Context, transact
+from crypto_exchange.domain.user import Role
 from crypto_exchange.domain.views import Book
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.testing.contracts.scene import Scene
@@ -73,6 +92,62 @@ async def test_commands_that_wait_for_a_lock_leave_connections_for_the_one_that_
             work.abandon()
 
     await asyncio.gather(*(lock_and_take_ids() for _ in range(30)))
+
+
+async def test_an_adjustment_and_withdrawals_at_once_pay_out_what_there_is(scene: Scene) -> None:
+    context = context_over(scene)
+    (ann, ben), user_id = await _administrators(context), await scene.register(dollars=20)
+    keys = []
+    for _ in range(6):
+        command = Propose(user_id=user_id, amount=-5 * DOLLAR, reason="paid by mistake")
+        proposed, _ = await adjustments.propose(context, command, actor=ann)
+        keys.append(proposed.key)
+    withdrawal = Withdraw(user_id=user_id, amount=5 * DOLLAR)
+
+    answers = await asyncio.gather(
+        *(adjustments.approve(context, key, actor=ben) for key in keys * 2),
+        *(wallets.withdraw(context, withdrawal) for _ in range(6)),
+        return_exceptions=True,
+    )
+
+    refused = Counter(type(answer) for answer in answers if isinstance(answer, Exception))
+    assert refused.keys() <= {InsufficientFunds, WrongState}
+    assert refused.total() == len(answers) - 4
+    assert (await scene.wallet(user_id)).balance == 0
+    ledger = {row.account: row.balance for row in await scene.ledger()}
+    approved = [each for each in await adjustments.list_adjustments(context) if each.decided_by]
+    assert ledger.get("house:pnl:USD", 0) == 5 * DOLLAR * len(approved)
+    assert await scene.store.queries.list_differences() == ()
+
+
+async def test_when_an_officer_is_frozen_what_they_approve_or_proposed_is_not_paid(
+    scene: Scene,
+) -> None:
+    context, halfway = context_over(scene), Halfway(scene.store.begin)
+    slow = msgspec.structs.replace(context, begin=halfway)
+    (ann, ben), user_id = await _administrators(context), await scene.register(dollars=20)
+    command = Propose(user_id=user_id, amount=5 * DOLLAR, reason="goodwill")
+    keys = [(await adjustments.propose(context, command, actor=by))[0].key for by in (ann, ben)]
+    approvals = [
+        asyncio.create_task(adjustments.approve(slow, key, actor=by))
+        for key, by in zip(keys, (ben, ann), strict=True)
+    ]
+
+    await halfway.wait_for(2)
+    await administration.freeze(context, ben.user_id, "a test", actor=TERMINAL)
+    halfway.go_on.set()
+    answers = await asyncio.gather(*approvals, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [AccountFrozen, WrongState]
+    assert (await scene.wallet(user_id)).balance == 20 * DOLLAR
+
+
+async def _administrators(context: Context) -> list[Actor]:
+    pairs = [
+        await accounts.register(context, name, "correct horse", role=Role.ADMIN)
+        for name in ("ann", "ben")
+    ]
+    return [Actor(user_id=context.tokens.read_access(pair.access).user_id) for pair in pairs]
 
 
 async def test_one_command_sent_ten_times_at_once_makes_one_order(scene: Scene) -> None:
@@ -233,7 +308,9 @@ async def test_a_command_of_several_rows_holds_to_the_version_of_its_wallet(scen
     with pytest.raises(Conflict):
         await scene.commit(msgspec.structs.replace(gifts, wallet=stale))
 
-    assert await scene.wallet(user_id) == Wallet(user_id, 102 * CENT, stale.version + 1)
+    assert await scene.wallet(user_id) == Wallet(
+        user_id, 102 * CENT, stale.version + 1, stale.activity
+    )
 
 
 async def test_coins_put_into_an_inventory_that_was_not_loaded_are_added(scene: Scene) -> None:
@@ -337,3 +414,80 @@ async def test_who_places_and_cancels_all_the_time_keeps_nobody_from_being_seale
 
     assert len(sealed) == 1
     assert {(await scene.order(order)).state for order in waiting} == {OrderState.PENDING}
+
+
+async def test_when_a_freeze_is_answered_no_command_of_the_user_is_written_any_more(
+    scene: Scene, database: Database
+) -> None:
+    """Guaranteed: what the database has when `freeze` returns is all that this user's commands have
+    written, until they are unfrozen; also those that had loaded and decided everything before. One
+    that was written just before may be answered later. Orders that wait are bought all the same.
+    """
+    context, halfway = context_over(scene), Halfway(scene.store.begin)
+    pair = await accounts.register(context, "alice", "a long password")
+    bearer = context.tokens.read_access(pair.access)
+    user_id, session_id = bearer.user_id, bearer.session_id
+    deposit = Deposit(user_id=user_id, amount=100 * DOLLAR)
+    withdraw = Withdraw(user_id=user_id, amount=DOLLAR)
+    buy = PlaceOrder(user_id=user_id, asset="BTC", spend=6 * DOLLAR)
+    await wallets.deposit(context, deposit)
+    (order, _, _), _ = [await orders.place(context, buy, session_id) for _ in range(2)]
+
+    slow = msgspec.structs.replace(context, begin=halfway)
+    commands = [
+        asyncio.create_task(command)
+        for command in (
+            wallets.deposit(slow, deposit, session_id),
+            wallets.withdraw(slow, withdraw, session_id),
+            orders.place(slow, buy, session_id),
+            orders.cancel(slow, user_id, order.id, session_id),
+            second_factor.enroll(slow, bearer),
+            logins.change_password(slow, bearer, "a long password", "another one"),
+        )
+    ]
+    await halfway.wait_for(len(commands))
+    await administration.freeze(context, user_id, "a test", actor=TERMINAL)
+    at_once = await rows_of_user(database, user_id)
+    halfway.go_on.set()
+    answers = await asyncio.gather(*commands, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [AccountFrozen] * len(commands)
+    assert await rows_of_user(database, user_id) == at_once
+    assert len(await trading.seal_due(context, "BTC")) == 1
+
+
+class Halfway:
+    """Opens units of work that wait before they commit until they may go on."""
+
+    def __init__(self, begin: Begin) -> None:
+        self.go_on, self._begin, self._waiting = asyncio.Event(), begin, 0
+
+    @contextlib.asynccontextmanager
+    async def __call__(self, *, lock: bool = False) -> AsyncIterator[UnitOfWork]:
+        async with self._begin(lock=lock) as work:
+            commit = work.commit
+
+            async def commit_later(change: Change) -> None:
+                self._waiting += 1
+                await self.go_on.wait()
+                await commit(change)
+
+            vars(work)["commit"] = commit_later
+            yield work
+
+    async def wait_for(self, count: int) -> None:
+        while self._waiting < count:
+            await asyncio.sleep(0.001)
+
+
+async def rows_of_user(database: Database, user_id: UserId) -> list[asyncpg.Record]:
+    tables = "wallets", "sessions", "second_factors", "orders", "transfers", "events"
+    places = ("users AS t WHERE id", *(f"{table} AS t WHERE user_id" for table in tables))
+    return [
+        row
+        for place in places
+        for row in await database.fetch(
+            f"SELECT t::text FROM {place} = $1 ORDER BY 1",
+            user_id,
+        )
+    ]

@@ -12,18 +12,25 @@ from sqlalchemy import Numeric
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from crypto_exchange.adapters.embedded import EmbeddedPostgres, free_port
-from crypto_exchange.adapters.postgres import PostgresBegin, columns, schema
+from crypto_exchange.adapters.postgres import EventLog, PostgresBegin, columns, schema
 from crypto_exchange.adapters.postgres.ids import ORDER_BLOCK
 from crypto_exchange.adapters.postgres.schema import current_revision, head_revision, migrate
 from crypto_exchange.adapters.postgres.tables import metadata, order_ids
+from crypto_exchange.domain.account_events import UserRegistered
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
+from crypto_exchange.domain.audit_chain import Link
+from crypto_exchange.domain.audit_log import AuditEntry
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import StoredRequest
 from crypto_exchange.domain.errors import Unavailable
+from crypto_exchange.domain.events import Deposited
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.policy import Pricing
 from crypto_exchange.domain.purchase import Purchase, PurchaseState
+from crypto_exchange.domain.review import Review
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.wallet import Wallet
 from tests.integration.postgres_store import opened_database
@@ -64,6 +71,8 @@ async def test_the_migrations_make_what_the_tables_say(postgres_dsn: str, empty_
 
 OF_THE_FIRST = """
 INSERT INTO assets VALUES ('BTC', 1, 1, 0, 0, 0, 8, NULL, NULL, false, true, 0);
+INSERT INTO users VALUES (1, 'ann', 'hash', 'user');
+INSERT INTO wallets VALUES (1, 700, 2);
 INSERT INTO orders VALUES (1, 2, 'BTC', 3, 4, 5, true, 'completed', 6, NULL, 'key', 3, 5, 1);
 INSERT INTO batches VALUES ('key', 'BTC', 'direct', 'settled', 1, false, 0, 0, 0, 0, 6, 6, 1);
 INSERT INTO purchases VALUES ('key', 1, 'BTC', 8, 3, 6, 7, 'filled', NULL, NULL)"""
@@ -79,7 +88,10 @@ async def test_what_was_written_before_a_migration_is_read_after_it(empty_dsn: s
         work.abandon()
         order = await work.get_order(1, 2)
         purchase = await work.get_purchase("key", 1)
+        wallet = await work.get_wallet(1)
     assert (order.pricing, order.batch, order.charged) == (Pricing.QUOTED, "key", 5)
+    assert order.risk == ""
+    assert wallet == Wallet(1, 700, 2)
     assert purchase.state is PurchaseState.FILLED
     assert run_sql(empty_dsn, "SELECT pricing FROM batches") == "quoted"
 
@@ -132,6 +144,27 @@ async def test_sessions_from_before_are_as_good_as_they_were(empty_dsn: str) -> 
         ended = await work.find_session(1, "b")
     assert ended is not None
     assert ended.revoked
+
+
+WITH_A_NAME = """
+INSERT INTO events (user_id, at_us, event, body) VALUES
+       (1, 9, 'UserRegistered', '{"event":"UserRegistered","at_us":9,"user_id":1,"username":"ann"}'),
+       (1, 9, 'Deposited', '{"event":"Deposited","at_us":9,"user_id":1,"amount":7}')"""
+
+
+async def test_the_event_log_forgets_the_names_that_it_told(empty_dsn: str) -> None:
+    await asyncio.to_thread(migrate, empty_dsn, "0011")
+    run_sql(empty_dsn, WITH_A_NAME)
+
+    await asyncio.to_thread(migrate, empty_dsn)
+
+    async with opened_database(empty_dsn) as database:
+        told = [logged.event async for logged in EventLog(database).read()]
+    assert told == [
+        UserRegistered(at_us=9, user_id=1),
+        Deposited(at_us=9, user_id=1, amount=7),
+    ]
+    assert run_sql(empty_dsn, "SELECT count(*) FROM events WHERE body::text LIKE '%ann%'") == "0"
 
 
 async def test_a_migration_can_be_taken_back(empty_dsn: str) -> None:
@@ -187,20 +220,28 @@ def test_statements_and_tables_agree_on_columns(table: str) -> None:
     [
         (User, columns.USERS),
         (Session, columns.SESSIONS),
-        (Wallet, columns.WALLETS),
+        (ApiKey, columns.API_KEYS),
         (MarketRule, columns.RULE),
         (Inventory, columns.INVENTORY),
         (Order, columns.ORDERS),
         (Batch, columns.BATCHES),
         (Purchase, columns.PURCHASES),
         (Break, columns.BREAKS),
+        (Adjustment, columns.ADJUSTMENTS),
+        (Review, columns.REVIEWS),
         (StoredRequest, columns.REQUESTS),
+        (AuditEntry, columns.AUDIT_LOG),
+        (Link, columns.AUDIT_CHAIN),
     ],
 )
 def test_rows_have_the_fields_of_the_domain_in_their_order(
     struct: type[msgspec.Struct], names: dict[str, str]
 ) -> None:
     assert tuple(names) == struct.__struct_fields__
+
+
+def test_a_row_of_a_wallet_is_all_of_it_but_what_the_worker_found() -> None:
+    assert (*columns.WALLETS, "signals") == Wallet.__struct_fields__
 
 
 def test_a_row_of_an_asset_begins_with_its_rule() -> None:
@@ -232,7 +273,7 @@ def test_what_users_own_is_keyed_by_user_first() -> None:
             continue
         assert next(iter(table.primary_key)).name == "user_id"
         for index in table.indexes:
-            assert not index.unique
+            assert not index.unique or index.columns.keys()[0] == "user_id"
         for key in table.foreign_key_constraints:
             assert next(iter(key.columns)).name == "user_id"
 

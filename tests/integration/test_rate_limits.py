@@ -15,7 +15,7 @@ import pytest
 
 from tests.running import UNMEASURED, Person, RunningServer, running_server
 
-pytestmark = pytest.mark.xdist_group("rate_limits")
+pytestmark = [pytest.mark.xdist_group("rate_limits"), pytest.mark.no_cover]
 
 LIMITS = {
     "API_PROCESSES": "4",

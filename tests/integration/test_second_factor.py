@@ -133,10 +133,10 @@ async def test_keys_are_replaced_while_people_go_on(postgres_dsn: str) -> None:
 
 async def enroll(context: Context, name: str) -> tuple[TokenPair, str]:
     pair = await accounts.register(context, name, "correct horse")
-    user_id = context.tokens.read_access(pair.access).user_id
-    enrolment = await second_factor.enroll(context, user_id)
+    claims = context.tokens.read_access(pair.access)
+    enrolment = await second_factor.enroll(context, claims)
     step = context.clock.now_us() // (STEP_S * 10**6)
-    await second_factor.confirm(context, user_id, one_time_code(enrolment.secret, step))
+    await second_factor.confirm(context, claims.user_id, one_time_code(enrolment.secret, step))
     return pair, enrolment.secret
 
 

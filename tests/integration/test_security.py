@@ -14,12 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
+from crypto_exchange.domain.api_key import digest_of
+from crypto_exchange.entrypoints.cli.log_lines import LOG_FIELDS
 from tests.running import UNMEASURED, RunningServer, eventually, running_server
 from tests.servers import run_sql
 from tests.unit.http.forgeries import HEADERS, Forgery, forge, forged
 from tests.unit.http.second_factor_suite import one_time_code
 
-pytestmark = pytest.mark.xdist_group("security")
+pytestmark = [pytest.mark.xdist_group("security"), pytest.mark.no_cover]
 
 GIVEN = {
     name: secrets.token_hex(32)
@@ -32,7 +34,7 @@ LARGE = {"crypto": "ABAN", "spend": "20.00"}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    settings = {**GIVEN, "LOGLEVEL": "DEBUG"}
+    settings = {**GIVEN, "LOGLEVEL": "DEBUG", "LOG_FORMAT": "json"}
     with running_server(tmp_path_factory.mktemp("security"), UNMEASURED, **settings) as running:
         yield running
 
@@ -65,7 +67,7 @@ class Talker:
         assert answer.status_code == status, answer.text
         told = answer.json() if answer.content else None
         if isinstance(told, dict) and status < 400:
-            for name in {"access", "refresh", "challenge", "secret"} & told.keys():
+            for name in {"access", "refresh", "challenge", "secret", "key"} & told.keys():
                 self.keep(name, told[name])
             if "access" in told:
                 self.pair = told
@@ -82,6 +84,7 @@ def test_what_is_secret_is_in_no_log_no_dump_and_no_file(service: RunningServer)
     talker = Talker(service)
     password = live(talker)
     slip(talker, password)
+    digest = employ(talker)
     answer_codes(talker, password)
     made = create_superuser(service, talker)
     fail(talker, service, password)
@@ -91,16 +94,37 @@ def test_what_is_secret_is_in_no_log_no_dump_and_no_file(service: RunningServer)
     logs = service.log()
 
     assert talker.name in dump
+    assert '"table":"api_keys"' in dump
+    assert digest not in dump
     assert "POST /api/v1/accounts/auth/login 401" in logs
     assert "crypto_exchange.entrypoints.worker" in logs
     assert "paper exchange" in logs
-    assert "DEBUG" in logs
+    assert '"level": "debug"' in logs
     assert "unavailable" in logs
     needles = talker.said | GIVEN
     assert len(needles) > 40
     assert leaks(needles, {"dump-data": dump.encode(), "create-superuser": made.encode()}) == []
     assert leaks(needles, files) == []
     assert leaks(needles | written_secrets(service), command_lines(service)) == []
+
+
+def test_every_process_logs_lines_of_json_with_the_fields_of_the_list_alone(
+    service: RunningServer,
+) -> None:
+    talker = Talker(service)
+    talker.call("GET", "/accounts/wallet/", status=401, **{"X-Request-ID": "known"})
+
+    lines = service.log().splitlines()
+    starts = [line for line in lines if not line.startswith("{")]
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+
+    always = {"time", "level", "logger", "message", "request_id"}
+    assert {line.split()[0] for line in starts} == {"paper", "seed:"}  # said to people, once each
+    assert all(always <= each.keys() <= {*always, *LOG_FIELDS, "fault"} for each in told)
+    wanted = {"crypto_exchange.access", "crypto_exchange.entrypoints.worker.main"}
+    assert wanted | {"crypto_exchange.entrypoints.cli.serve"} <= {each["logger"] for each in told}
+    (known,) = (each for each in told if each["request_id"] == "known")
+    assert (known["status"], known["network"]) == (401, "127.0.0.0/24")
 
 
 def test_a_secret_that_is_there_is_found(service: RunningServer) -> None:
@@ -176,6 +200,19 @@ def slip(talker: Talker, password: str) -> None:
     raw = f'{{"username": "a", "password": "{password}"'
     answer = talker.http.post("/accounts/auth/login/", content=raw)
     assert answer.status_code == 415
+
+
+def employ(talker: Talker) -> str:
+    """A program with a key, who also makes mistakes; returns what the database keeps of the key."""
+    wanted = {"name": "bot", "scopes": ["read"]}
+    key: str = talker.call("POST", "/accounts/api-keys/", wanted, 201)["key"]
+    talker.keep("secret of a key", key.rpartition("_")[2])
+    talker.call("GET", "/accounts/wallet/", Authorization=f"Bearer {key}")
+    talker.call("POST", "/orders/", ABAN, 403, Authorization=f"Bearer {key}")
+    talker.call("POST", f"/accounts/api-keys/{key}/end/", status=404)
+    talker.call("GET", f"/orders/?cursor={key}", status=400)
+    talker.call("GET", "/accounts/wallet/", status=401, Authorization=f"Token {key}")
+    return digest_of(key)
 
 
 def answer_codes(talker: Talker, password: str) -> None:

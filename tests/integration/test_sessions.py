@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import jwt
@@ -18,7 +23,7 @@ from crypto_exchange.domain.user import Role, Session
 from tests.running import UNMEASURED, Json, RunningServer, eventually, running_server
 from tests.servers import run_sql
 
-pytestmark = pytest.mark.xdist_group("sessions")
+pytestmark = [pytest.mark.xdist_group("sessions"), pytest.mark.no_cover]
 
 OLD_KEY, NEW_KEY, STRANGE_KEY = (secrets.token_hex(32) for _ in range(3))
 SETTINGS = {
@@ -27,6 +32,7 @@ SETTINGS = {
     "COMMON_PASSWORDS": "on",
 }
 PASSWORD = "correct horse"
+GUIDE = Path(__file__).parents[2] / "docs/api-keys.md"
 LONG_ENOUGH = 24
 """New connections, of which each of two processes surely gets some."""
 
@@ -94,6 +100,61 @@ def test_after_a_logout_no_process_moves_money_for_its_access_token(
     eventually(lambda: _all_refused(person), 10, lambda: "every process should refuse to read")
 
 
+def test_an_api_key_that_has_ended_moves_no_money_in_any_process_that_knew_it(
+    service: RunningServer,
+) -> None:
+    person, program = Client(service).enter(), Client(service)
+    wanted = {"name": "bot", "scopes": ["read", "trade"]}
+    made = person.own("POST", "accounts/api-keys/", wanted).json()
+    program.tokens = {"access": made["key"]}
+    assert [program.deposit(), program.order()] == [200, 201]
+    assert {program.deposit() for _ in range(LONG_ENOUGH)} == {200}
+
+    ended = person.own("POST", f"accounts/api-keys/{made['id']}/end/")
+
+    assert ended.status_code == 204
+    moved = {program.deposit() for _ in range(LONG_ENOUGH)}
+    assert moved | {program.order() for _ in range(LONG_ENOUGH)} == {401}
+    eventually(lambda: _all_refused(program), 10, lambda: "every process should refuse to read")
+    assert [person.deposit(), person.order()] == [200, 201]
+
+
+def test_the_program_of_the_guide_places_its_order(service: RunningServer) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    code = code.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{service.port}")
+    person = Client(service).enter()
+    made = person.own("POST", "accounts/api-keys/", {"name": "bot", "scopes": ["trade"]}).json()
+    assert person.deposit() == 200
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KEY": made["key"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.stdout, ended.stderr) == ("aggregated\n", "")
+
+
+def test_a_closed_account_is_told_once_more_and_then_moves_no_money_in_any_process(
+    service: RunningServer,
+) -> None:
+    person = Client(service).enter()
+    assert {person.deposit() for _ in range(LONG_ENOUGH)} == {200}
+    body = {"amount": person.own("GET", "accounts/wallet/").json()["balance"]}
+    assert person.own("PATCH", "accounts/wallet/withdraw", body).status_code == 200
+
+    exported = person.own("GET", "accounts/export/")
+    closed = person.own("POST", "accounts/close/", {"password": PASSWORD})
+
+    assert len(exported.json()["transactions"]) == LONG_ENOUGH + 1
+    assert (closed.status_code, closed.json()["left"]) == (200, [])
+    assert {person.deposit() for _ in range(LONG_ENOUGH)} == {401}
+    eventually(lambda: _all_refused(person), 10, lambda: "every process should refuse to read")
+    assert person.enter().own("GET", "orders/").json() == []
+
+
 def test_so_it_is_while_redis_does_not_answer(service: RunningServer) -> None:
     person = Client(service).enter()
     assert [person.deposit(), person.order()] == [200, 201]
@@ -104,6 +165,35 @@ def test_so_it_is_while_redis_does_not_answer(service: RunningServer) -> None:
 
     assert left.status_code == 204
     assert refused == {401}
+
+
+def test_what_people_did_is_in_the_audit_log_and_chained_by_a_worker(
+    service: RunningServer,
+) -> None:
+    person = Client(service).enter(**{"User-Agent": "a phone"})
+    wrong = {"username": person.name, "password": "wrong horse"}
+    refused = person.call("POST", "accounts/auth/login/", wrong)
+    left = person.call("POST", "accounts/auth/logout/", {"refresh": person.tokens["refresh"]})
+
+    listed = service.command("audit-log", "list", "--user", person.name, "--json")
+    out, failed, registered = json.loads(listed.stdout)
+
+    told = [entry["action"] for entry in (registered, failed, out)]
+    assert told == ["registered", "login_failed", "logged_out"]
+    assert registered["details"] == {"device": "a phone"}
+    assert [refused.headers["X-Request-ID"], left.headers["X-Request-ID"]] == [
+        failed["request_id"],
+        out["request_id"],
+    ]
+    assert failed["address"] == "127.0.0.1"
+    assert "horse" not in listed.stdout
+    verified = service.command("audit-log", "verify")
+    eventually(
+        lambda: "\n0 entries are not" in service.command("audit-log", "verify").stdout,
+        30,
+        lambda: f"expected a chained log, was {verified.stdout}",
+    )
+    assert (verified.returncode, "does not fit" in verified.stdout) == (0, False)
 
 
 def test_a_replayed_refresh_token_ends_the_login_and_is_told_in_the_event_log(

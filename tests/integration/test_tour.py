@@ -42,6 +42,7 @@ except urllib.error.HTTPError as refusal:
 
 
 @pytest.mark.xdist_group("tour")
+@pytest.mark.no_cover
 def test_the_tour_shows_what_it_says(tmp_path: Path) -> None:
     steps = read_tour()
 

@@ -19,7 +19,13 @@ from typing_extensions import override
 
 from crypto_exchange.adapters.dramatiq import JobQueue
 from crypto_exchange.adapters.embedded import EmbeddedValkey, free_port
-from crypto_exchange.adapters.memory import MemoryExchange, MemoryTally, Silence, memory_context
+from crypto_exchange.adapters.memory import (
+    MemoryExchange,
+    MemorySignals,
+    MemoryTally,
+    Silence,
+    memory_context,
+)
 from crypto_exchange.adapters.redis import RedisAssetCache, RedisConnection, RedisTally
 from crypto_exchange.adapters.system import SystemClock
 from crypto_exchange.domain import access, ports
@@ -29,16 +35,17 @@ from crypto_exchange.domain.cashier import Deposit
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.money import DOLLAR
-from crypto_exchange.domain.order import Order, OrderState
+from crypto_exchange.domain.order import Order, OrderState, Reason
 from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.purchase import Outcome, Purchase
+from crypto_exchange.domain.risk_policy import RiskMode, RiskPolicy
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.use_cases import orders, wallets
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.entrypoints.worker import main, repetition
-from crypto_exchange.entrypoints.worker.parts import TRADE, Job, Wakeups, WorkerParts
+from crypto_exchange.entrypoints.worker.parts import TRADE, Job, SignalParts, Wakeups, WorkerParts
 from crypto_exchange.entrypoints.worker.repetition import repeat
 from crypto_exchange.entrypoints.worker.trader import Trader
 
@@ -139,6 +146,7 @@ async def working(
     wakeups: Wakeups | None = None,
     scan_interval_us: int = 100_000,
     audit_interval_us: int | None = None,
+    signals: SignalParts | None = None,
 ) -> AsyncIterator[None]:
     """A worker in this process, stopped in order at the end."""
 
@@ -150,6 +158,7 @@ async def working(
             wakeups=wakeups,
             scan_interval_us=scan_interval_us,
             audit_interval_us=audit_interval_us,
+            signals=signals,
         )
 
     stop = asyncio.Event()
@@ -221,6 +230,38 @@ async def test_sessions_that_have_expired_are_forgotten(service: Service) -> Non
         await eventually(lambda: len(service.state.sessions) == 1)
 
     assert [ident for _, ident in service.state.sessions] == ["live"]
+
+
+async def test_accounts_of_one_address_are_found_by_the_worker(service: Service) -> None:
+    other = User(id=service.state.next_user_id(), username="poor", password_hash="")
+    now_us = service.context.clock.now_us()
+    service.state.apply(access.register(other, None, at_us=now_us))
+    for user_id in (service.user_id, other.id):
+        session = Session(
+            user_id=user_id, id="s", used_at_us=now_us, expires_at_us=now_us * 2, address="a"
+        )
+        service.state.apply(Change(new_sessions=(session,)))
+
+    async with working(service.context, signals=SignalParts(store=MemorySignals(service.state))):
+        await eventually(lambda: len(service.state.signals) == 2)
+
+    assert {found.linked for found in service.state.signals.values()} == {1}
+
+
+async def test_what_nobody_reviews_in_time_is_paid_back_by_the_worker() -> None:
+    risk = RiskPolicy(mode=RiskMode.ENFORCE, dollars_per_day=0)
+    service = Service(Policy(risk=risk, max_wait_us=300_000))
+    await service.prepare()
+    placed = await service.place(25, 4)
+    assert all(order.held for order in placed)
+
+    async with working(service.context):
+        await eventually(lambda: not any(map(service.is_open, placed)))
+
+    ended = [service.state.orders[order.id] for order in placed]
+    assert {(o.state, o.reason) for o in ended} == {(OrderState.FAILED, Reason.REFUSED)}
+    assert service.exchange.received == []
+    assert service.state.wallets[service.user_id].balance == 100_000 * DOLLAR
 
 
 async def test_orders_below_the_threshold_keep_waiting(service: Service) -> None:

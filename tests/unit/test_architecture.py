@@ -63,6 +63,11 @@ def test_every_forbidden_or_protected_import_breaks_its_contract(tmp_path: Path)
         Plant("The worker has no web framework and no ORM", "entrypoints.worker", "litestar"),
         Plant("The worker has no web framework and no ORM", "entrypoints.worker", "sqlalchemy"),
         *(
+            Plant("The learned score is the worker's alone", importer, name)
+            for importer in ("domain.signals", "entrypoints.http", "entrypoints.backtest")
+            for name in ("adapters.fraud", "river")
+        ),
+        *(
             Plant("The paper exchange shares no code with the rest", "entrypoints.exchange", name)
             for name in ("adapters", "bootstrap", "domain.money", "settings")
         ),

@@ -15,7 +15,7 @@ from typing_extensions import override
 from crypto_exchange.adapters.memory import MemoryClock, MemoryExchange, Silence, memory_context
 from crypto_exchange.domain.breaks import BreakKind
 from crypto_exchange.domain.cashier import Deposit
-from crypto_exchange.domain.errors import Unavailable
+from crypto_exchange.domain.errors import InvalidField, Unavailable
 from crypto_exchange.domain.order import Order, OrderState, Reason
 from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.policy import SECOND_US
@@ -36,6 +36,7 @@ from crypto_exchange.entrypoints.cli import house as house_commands
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.entrypoints.cli.figures import write_gauges
 from crypto_exchange.entrypoints.cli.main import run
+from crypto_exchange.entrypoints.http.resolutions import read_trades
 from crypto_exchange.entrypoints.worker import watch
 from crypto_exchange.entrypoints.worker.watch import Watch
 from tests.builders import DAY_US, KEY, NOW_US, a_purchase, an_asset, coins, usd
@@ -408,7 +409,7 @@ def trade(**changes: str) -> dict[str, str]:
         ([trade(quantity="0")], "above 0"),
         ([trade(quantity="0.0006"), trade(trade_id="2", quantity="0.0005")], "at most 0.001 BTC"),
         ([trade(), trade()], "every trade_id once"),
-        ([trade(trade_id="")], "expected a trade_id"),
+        ([trade(trade_id="")], "trade_id: expected 1 to 64"),
         ([trade(fee="0.1", fee_currency="USDT")], "expected USD, which USDT is booked as"),
         ([trade(fee="0.1", fee_currency="bnb")], "capital letters"),
         ([trade(fee="0.0005", fee_currency="BTC")], "expected fees below what was bought"),
@@ -417,12 +418,10 @@ def trade(**changes: str) -> dict[str, str]:
 def test_trades_that_cannot_be_are_refused_with_a_sentence(
     trades: Sequence[object], says: str
 ) -> None:
-    with pytest.raises(CommandError, match=says) as caught:
-        quarantine.check_trades(
-            quarantine.read_trades(json.dumps(trades).encode()), a_purchase("0.001"), "USDT"
+    with pytest.raises((CommandError, InvalidField), match=says):
+        read_trades(
+            quarantine.decode_trades(json.dumps(trades).encode()), a_purchase("0.001"), "USDT"
         )
-
-    assert caught.value.exit_code == 2
 
 
 def test_trades_are_read_in_units_of_their_currencies() -> None:
@@ -434,9 +433,7 @@ def test_trades_are_read_in_units_of_their_currencies() -> None:
         ]
     )
 
-    fills = quarantine.check_trades(
-        quarantine.read_trades(body.encode()), a_purchase("0.001"), "USDT"
-    )
+    fills = read_trades(quarantine.decode_trades(body.encode()), a_purchase("0.001"), "USDT")
 
     assert [(f.quantity, f.fee, f.fee_currency) for f in fills] == [
         (coins("0.0004"), usd("0.02"), "USD"),

@@ -19,6 +19,7 @@ from crypto_exchange.adapters.exchange.ccxt_amounts import (
 from crypto_exchange.adapters.exchange.ccxt_markets import fee_ppm, market_rule
 from crypto_exchange.adapters.exchange.ccxt_orders import conclude
 from crypto_exchange.adapters.exchange.ccxt_venues import VENUES, Expiry, Pages, venue_of
+from crypto_exchange.bootstrap.exchange import make_exchange
 from crypto_exchange.domain.asset import MarketRule
 from crypto_exchange.domain.purchase import Filled, Purchase, Rejected, RejectionKind
 from crypto_exchange.entrypoints.cli.main import _missing_extra
@@ -276,8 +277,8 @@ def test_an_exchange_through_ccxt_is_real_and_needs_keys() -> None:
 
 
 def test_the_settings_choose_the_exchange() -> None:
-    ours = bootstrap._exchange(Settings.from_env({}))
-    through_ccxt = bootstrap._exchange(Settings.from_env(KEYS | {"EXCHANGE_ID": "ccxt:kraken"}))
+    ours = make_exchange(Settings.from_env({}))
+    through_ccxt = make_exchange(Settings.from_env(KEYS | {"EXCHANGE_ID": "ccxt:kraken"}))
 
     assert isinstance(ours, BinanceExchange)
     assert isinstance(through_ccxt, CcxtExchange)
@@ -298,7 +299,7 @@ def test_an_exchange_that_will_not_do_is_a_wrong_setting(exchange_id: str, told:
 def test_addresses_are_overridden_so_that_nothing_else_is_asked() -> None:
     texts = KEYS | {"EXCHANGE_ID": "ccxt:binance", "EXCHANGE_URL": "http://127.0.0.1:9"}
 
-    exchange = bootstrap._exchange(Settings.from_env(texts))
+    exchange = make_exchange(Settings.from_env(texts))
 
     assert isinstance(exchange, CcxtExchange)
     addresses = exchange._client.api.urls["api"].values()

@@ -31,8 +31,10 @@ def test_the_library_example_prints_what_it_says() -> None:
 
 
 def test_the_laboratory_example_prints_a_summary_and_a_frontier() -> None:
-    printed = run(LABORATORY)
+    fewer = LABORATORY.replace("per_hour=20,", "per_hour=2,")
+    printed = run(fewer)
 
+    assert fewer != LABORATORY
     assert printed.startswith("Orders      placed")
     assert "efficient" in printed
 

@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from crypto_exchange.adapters.security import Argon2Passwords, JwtTokens, load_common_passwords
-from crypto_exchange.domain.access import plain_password
+from crypto_exchange.domain.access import CommonPasswords, plain_password
 from crypto_exchange.domain.errors import Unauthenticated, Unavailable
 from crypto_exchange.domain.user import ChallengeClaims, Role, Session, User
 from crypto_exchange.entrypoints.testing.contracts import PasswordHasherTests, TokensTests
@@ -131,6 +131,12 @@ def test_the_list_of_common_passwords_holds_what_could_be_registered_with() -> N
     assert {"password", "12345678", "qwertyuiop", "iloveyou1", "trustno1"} <= common
     assert all(len(word) >= 8 and word == plain_password(word) for word in common)
     assert not {"correct horse", "battery staple", "new_password"} & common
+
+
+def test_the_list_has_words_of_the_context() -> None:
+    common = CommonPasswords(load_common_passwords())
+
+    assert all(common.has(word, "alice") for word in ("Crypto_Exchange", "bitcoin123", "ethereum"))
 
 
 def test_tokens_name_type_key_issuer_audience_and_times(tokens: JwtTokens) -> None:

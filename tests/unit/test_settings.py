@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crypto_exchange.domain.policy import FeeIn, OnDeadline, Pricing
+from crypto_exchange.domain.risk_policy import RiskMode
 from crypto_exchange.settings import (
     SETTINGS,
     InvalidSettingsError,
@@ -52,6 +53,8 @@ def test_an_empty_environment_gives_the_defaults_of_the_embedded_mode() -> None:
     assert settings.price_max_age == 180 * 10**6
     assert settings.exchange_window == 5 * 10**6
     assert settings.step_up_withdrawal == 1_000 * 10**8
+    assert settings.adjustment_max == 10_000 * 10**8
+    assert settings.fraud_rules is RiskMode.OBSERVE
     assert settings.scan_interval == 10**6
     assert (settings.spread_bps, settings.price_tolerance_bps) == (0, 200)
     assert settings.on_deadline is OnDeadline.REFUND
@@ -65,7 +68,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_embedded_mode() -> None:
 
 
 def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None:
-    assert len(SETTINGS) == 58
+    assert len(SETTINGS) == 72
     for name, setting in SETTINGS.items():
         assert setting.description, name
         if setting.default is not None:
@@ -94,6 +97,8 @@ def test_every_setting_has_a_description_and_a_default_that_it_accepts() -> None
         ("STEP_UP_WITHDRAWAL", "250.50", 25_050_000_000),
         ("STEP_UP_WITHDRAWAL", "0", 0),
         ("STEP_UP_WITHDRAWAL", "off", None),
+        ("ADJUSTMENT_MAX", "99.95", 9_995_000_000),
+        ("FRAUD_RULES", "Enforce", RiskMode.ENFORCE),
         ("TAKE_ALONG", "off", False),
         ("DEBUG", "1", True),
         ("LOGLEVEL", "WARNING", "warning"),
@@ -187,6 +192,20 @@ def test_candles_are_files_that_exist(tmp_path: Path) -> None:
     settings = read(PAPER_CANDLES=f"BTC={file}")
 
     assert settings.paper_candles == {"BTC": file}
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({"POSTGRES_SSLMODE": "require"}, ["POSTGRES_HOST"]),
+        ({"POSTGRES_SSLMODE": "verify-full"}, ["POSTGRES_HOST", "POSTGRES_SSLROOTCERT"]),
+        ({"REDIS_TLS": "1"}, ["REDIS_HOST"]),
+    ],
+)
+def test_tls_is_spoken_with_servers_that_are_given_not_with_those_started_here(
+    given: dict[str, str], needed: list[str]
+) -> None:
+    assert [line.split()[0] for line in sentences(given)] == needed
 
 
 def test_all_that_is_wrong_is_reported_together() -> None:

@@ -8,25 +8,34 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from crypto_exchange.domain.account_events import (
+    PasswordChanged,
+    SessionReuseDetected,
+    UserRegistered,
+)
+from crypto_exchange.domain.activity import Activity
 from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.errors import (
     InvalidField,
     NotFound,
+    StepUpRequired,
     Unauthenticated,
     session_ended,
 )
-from crypto_exchange.domain.events import PasswordChanged, SessionReuseDetected, UserRegistered
 from crypto_exchange.domain.policy import SECOND_US
-from crypto_exchange.domain.user import Session, User
+from crypto_exchange.domain.user import Session, User, require_active
 
 MAX_SESSIONS = 100
 """Logins of one user at a time; one more ends that which was not renewed for the longest time."""
 LONGEST_US = 90 * 24 * 3600 * SECOND_US
 """How long a session lives at most, however often it is renewed."""
+RECENT_US = 15 * 60 * SECOND_US
+"""For how long after a login a second factor may be enrolled, and an API key be made."""
 RETRY_US = 10 * SECOND_US
 """How long a client may ask once more for an answer that it lost."""
 
 _USERNAME = re.compile(r"[A-Za-z0-9_.@-]{3,64}", re.ASCII)
+_CLOSED = re.compile("closed-[0-9]+", re.ASCII | re.IGNORECASE)
 _PASSWORD_LENGTH = range(8, 129)
 
 
@@ -50,11 +59,13 @@ def require_username(username: str) -> None:
     """Refuse names that nobody may register with.
 
     Raises:
-        InvalidField: not 3-64 of `[A-Za-z0-9_.@-]`.
+        InvalidField: not 3-64 of `[A-Za-z0-9_.@-]`, or what a closed account is called.
     """
     if not _USERNAME.fullmatch(username):
         was = f"{username[:64]!r} ({len(username)} characters)"
         raise InvalidField("username", "3 to 64 characters of A-Z a-z 0-9 _ . @ -", was)
+    if _CLOSED.fullmatch(username):
+        raise InvalidField("username", "no name of a closed account (closed-1)", repr(username))
 
 
 def require_password(
@@ -76,8 +87,9 @@ def register(user: User, session: Session | None, *, at_us: int) -> Change:
     """Create a user with an empty wallet, logged in if a session is given."""
     return Change(
         users=(user,),
+        activity=Activity(registered_at_us=at_us),
         new_sessions=() if session is None else (session,),
-        events=(UserRegistered(at_us=at_us, user_id=user.id, username=user.username),),
+        events=(UserRegistered(at_us=at_us, user_id=user.id),),
     )
 
 
@@ -88,7 +100,7 @@ def log_in(
     surplus = max(0, len(others) + 1 - MAX_SESSIONS)
     oldest = sorted(others, key=lambda each: (each.used_at_us, each.id))[:surplus]
     return Change(
-        passwords=(_with_hash(user, new_hash or user.password_hash),),
+        moved_users=(_with_hash(user, new_hash or user.password_hash),),
         new_sessions=(session,),
         sessions=_ended(oldest, at_us),
     )
@@ -96,7 +108,18 @@ def log_in(
 
 def renew_hash(user: User, new_hash: str) -> Change:
     """Keep another hash of the same password, made as hashes are made today."""
-    return Change(passwords=(_with_hash(user, new_hash),))
+    return Change(moved_users=(_with_hash(user, new_hash),))
+
+
+def usable(user: User) -> Transition[User]:
+    """What a change of a user's ways in says besides: that the account is active, and still is when
+    the change is written. Whoever logs in or freezes it at the same time is told by the version.
+
+    Raises:
+        AccountFrozen: it is not.
+    """
+    require_active(user.status)
+    return _with_hash(user, user.password_hash)
 
 
 def rotate(
@@ -146,9 +169,14 @@ def revoke(sessions: Iterable[Session], *, at_us: int) -> Change:
 def change_password(
     user: User, new_hash: str, session: Session, others: Sequence[Session], *, at_us: int
 ) -> Change:
-    """Give a user another password and a session of its own; all others end with the old one."""
+    """Give a user another password and a session of its own; all others end with the old one.
+
+    Raises:
+        AccountFrozen: the account is.
+    """
+    require_active(user.status)
     return Change(
-        passwords=(_with_hash(user, new_hash),),
+        moved_users=(_with_hash(user, new_hash),),
         new_sessions=(session,),
         sessions=_ended(others, at_us),
         events=(PasswordChanged(at_us=at_us, user_id=user.id, ended=len(others)),),
@@ -165,6 +193,20 @@ def require_own(sessions: Iterable[Session], session_id: str, *, at_us: int) -> 
     if session is None or not session.lives(at_us):
         raise session_ended()
     return session
+
+
+def require_recent(session: Session, verified_at_us: int, *, at_us: int) -> None:
+    """Let go on only whose login, or last code of a second factor, is at most 15 minutes old: whoever
+    has found nothing but an access token cannot make it last.
+
+    Raises:
+        StepUpRequired: it is older.
+    """
+    if at_us - max(session.created_at_us, verified_at_us) > RECENT_US:
+        raise StepUpRequired(
+            "expected a login within the last 15 minutes, was an earlier one; "
+            "log in again, and try again with the new access token"
+        )
 
 
 def find_own(sessions: Iterable[Session], session_id: str) -> Session:

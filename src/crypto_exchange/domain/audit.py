@@ -81,7 +81,7 @@ def require_evidence(evidence: str) -> str:
     Raises:
         InvalidField: it is empty or longer than 2,000 characters.
     """
-    evidence = evidence.strip()
+    evidence = evidence.replace("\0", "").strip()
     if not 0 < len(evidence) <= LONGEST_EVIDENCE:
         expected = f"1 to {LONGEST_EVIDENCE} characters that say what it rests on"
         raise InvalidField("evidence", expected, f"{len(evidence)} characters")

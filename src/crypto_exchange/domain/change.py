@@ -13,7 +13,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from crypto_exchange.domain.activity import Activity
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey, KeyUse
 from crypto_exchange.domain.asset import Asset, Inventory
+from crypto_exchange.domain.audit_chain import Link
+from crypto_exchange.domain.audit_log import AuditEntry
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.events import AnyEvent
@@ -21,6 +26,7 @@ from crypto_exchange.domain.ids import Symbol, UserId
 from crypto_exchange.domain.ledger import USD, AccountKind, Transfer, balances
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Fill, Purchase
+from crypto_exchange.domain.review import Review
 from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.statement import Statement
 from crypto_exchange.domain.user import Session, User
@@ -31,8 +37,9 @@ Row = TypeVar("Row")
 
 class Transition(msgspec.Struct, Generic[Row], frozen=True):
     """A row as it was loaded, and as it shall be. What of `before` is compared is the version
-    (for users, second factors, orders, batches, inventory, assets, breaks) or the state (purchases) or
-    the generation and when it ended (sessions). A transition of an asset leaves its price as it is.
+    (for users, second factors, orders, batches, inventory, assets, breaks, reviews, adjustments) or the state
+    (purchases) or the generation and when it ended (sessions). A transition of an asset leaves its
+    price as it is.
     """
 
     before: Row
@@ -66,22 +73,41 @@ def store_request(
     return StoredRequest(user_id, request.operation, request.key, request.fingerprint, resource_id)
 
 
+class Erasure(msgspec.Struct, frozen=True):
+    """Of a user, as loaded, nothing is to be left but numbers: the name leaves the directory, and what
+    is known of their logins goes but for when they began and ended, which is at `at_us` at the latest.
+    """
+
+    user: User
+    at_us: int
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Rows to insert, transitions of rows, transfers and events of one commit.
 
     `wallet` is set by a user's own command: the wallet as loaded, whose version must still hold. The
     transfers then touch that user alone. Settlements leave it None and add to balances as they are.
-    `passwords` write a user's hash alone. `forgotten` are sessions whose rows go, whatever they are now.
+    `activity` is that of the wallet's user, or of the one new user, after it (None: as it was).
+    `fenced` are users whose wallets' versions rise though nothing moves: no command of theirs that was
+    loaded before can be written after. `forgotten` are sessions whose rows go, whatever they are now;
+    `forgotten_keys` are API keys.
     """
 
     wallet: Wallet | None = None
+    activity: Activity | None = None
+    fenced: tuple[UserId, ...] = ()
     users: tuple[User, ...] = ()
-    passwords: tuple[Transition[User], ...] = ()
+    moved_users: tuple[Transition[User], ...] = ()
     new_sessions: tuple[Session, ...] = ()
     sessions: tuple[Transition[Session], ...] = ()
     forgotten: tuple[Session, ...] = ()
+    forgotten_keys: tuple[ApiKey, ...] = ()
+    erased: Erasure | None = None
     new_factors: tuple[SecondFactor, ...] = ()
     factors: tuple[Transition[SecondFactor], ...] = ()
+    new_keys: tuple[ApiKey, ...] = ()
+    keys: tuple[Transition[ApiKey], ...] = ()
+    key_uses: tuple[KeyUse, ...] = ()
     new_assets: tuple[Asset, ...] = ()
     assets: tuple[Transition[Asset], ...] = ()
     new_orders: tuple[Order, ...] = ()
@@ -94,9 +120,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     new_statements: tuple[Statement, ...] = ()
     new_breaks: tuple[Break, ...] = ()
     breaks: tuple[Transition[Break], ...] = ()
+    new_reviews: tuple[Review, ...] = ()
+    reviews: tuple[Transition[Review], ...] = ()
+    new_adjustments: tuple[Adjustment, ...] = ()
+    adjustments: tuple[Transition[Adjustment], ...] = ()
     inventory: Transition[Inventory] | None = None
     transfers: tuple[Transfer, ...] = ()
     events: tuple[AnyEvent, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    links: tuple[Link, ...] = ()
     request: StoredRequest | None = None
 
 
@@ -108,9 +140,13 @@ class BalanceDeltas(msgspec.Struct, frozen=True):
     inventory: dict[Symbol, int]
 
 
-def balance_deltas(transfers: tuple[Transfer, ...]) -> BalanceDeltas:
+def balance_deltas(
+    transfers: tuple[Transfer, ...], fenced: tuple[UserId, ...] = ()
+) -> BalanceDeltas:
     """Add the transfers up per row, so that no row is written twice in one commit."""
-    deltas = BalanceDeltas(defaultdict(int), defaultdict(int), defaultdict(int))
+    deltas = BalanceDeltas(
+        defaultdict(int, dict.fromkeys(fenced, 0)), defaultdict(int), defaultdict(int)
+    )
     for account, amount in balances(transfers).items():
         if account.kind is AccountKind.USER and isinstance(account.owner, int):
             if account.currency == USD:

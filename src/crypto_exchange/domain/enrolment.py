@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from crypto_exchange.domain.change import Change, Transition
-from crypto_exchange.domain.errors import NotFound, SecondFactorActive, Unauthenticated
-from crypto_exchange.domain.events import (
+from crypto_exchange.domain.account_events import (
     RecoveryCodeUsed,
     SecondFactorDisabled,
     SecondFactorEnrolled,
     SecondFactorLocked,
 )
+from crypto_exchange.domain.change import Change, Transition
+from crypto_exchange.domain.errors import NotFound, SecondFactorActive, Unauthenticated
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.second_factor import (
     FactorState,

@@ -122,9 +122,7 @@ class UsernameTaken(DomainError):
     code = "username_taken"
 
     def __init__(self, username: str) -> None:
-        super().__init__(
-            f"username: expected one that nobody has, was {username!r}, which is taken"
-        )
+        super().__init__(f"username: expected one that nobody has, was {username!r}, a taken one")
         self.username = username
 
 
@@ -165,14 +163,11 @@ class Unauthenticated(DomainError):
 
     code = "unauthenticated"
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-
 
 def session_ended() -> Unauthenticated:
-    """The refusal of an access token whose session is no more."""
+    """The refusal of an access token whose session is no more, or of an API key that is none."""
     return Unauthenticated(
-        "access token: expected one of a live session, was one that has ended; log in again"
+        "bearer: expected a live session or API key, was one that has ended; log in again"
     )
 
 
@@ -201,16 +196,17 @@ class CodesLocked(DomainError):
 
 
 class StepUpRequired(DomainError):
-    """The action needs a code of the second factor, given a short while before."""
+    """The action needs a code of the second factor, or a login, of a short while before."""
 
     code = "step_up_required"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "expected an access token for which a code of the second factor was given within the last "
-            '5 minutes, was none; send {"code"} with it to accounts/auth/mfa/verify/, '
-            "and try again with the new one"
-        )
+    def __init__(
+        self,
+        why: str = "expected an access token for which a code of the second factor was given within "
+        'the last 5 minutes, was none; send {"code"} with it to accounts/auth/mfa/verify/, '
+        "and try again with the new one",
+    ) -> None:
+        super().__init__(why)
 
 
 class SecondFactorActive(DomainError):
@@ -221,6 +217,48 @@ class SecondFactorActive(DomainError):
     def __init__(self) -> None:
         super().__init__(
             "expected no confirmed second factor, was one; disable it first, with a code of it"
+        )
+
+
+class Forbidden(DomainError):
+    """The bearer may not make this call at all."""
+
+    code = "forbidden"
+
+    def __init__(self, needed: str, was: str) -> None:
+        super().__init__(f"expected a bearer with {needed}, was one with {was}")
+        self.needed, self.was = needed, was
+
+
+class WrongState(DomainError):
+    """What the call is about is not in a state in which that can be done to it."""
+
+    code = "wrong_state"
+
+    def __init__(self, what: str, expected: str, was: str) -> None:
+        super().__init__(f"{what}: expected {expected}, was {was}")
+        self.what, self.expected, self.was = what, expected, was
+
+
+class AccountFrozen(DomainError):
+    """The account has been frozen by an operator: it can be looked at, and nothing else."""
+
+    code = "account_frozen"
+
+    def __init__(self) -> None:
+        super().__init__("expected an active account, was one that an operator has frozen")
+
+
+class Denied(DomainError):
+    """The fraud rules say no, or that an operator has to look at it first: the text says which."""
+
+    code = "denied"
+
+    def __init__(self, *, queued: bool) -> None:
+        what = "expected something that needs no review, was something that "
+        super().__init__(
+            what
+            + ("does; an operator will look at it" if queued else "is refused; try again later")
         )
 
 

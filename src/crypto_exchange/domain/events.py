@@ -1,7 +1,8 @@
 """Facts, in the past tense, as a tagged union: what the event log holds, in commit order.
 
 Amounts are in the units of the rows they tell of. Batch events carry all members, but for those that
-leave for a reason of their own: the events of one commit tell all of it.
+leave for a reason of their own: the events of one commit tell all of it. Those of accounts are in
+`account_events.py`.
 """
 
 from __future__ import annotations
@@ -10,59 +11,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from crypto_exchange.domain.ids import HOUSE, BatchKey, OrderId, Symbol, UserId
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """What every event has: whose it is (the house's for batches) and when it was decided."""
-
-    at_us: int
-    user_id: UserId = HOUSE
-
-
-class UserRegistered(Event, frozen=True, kw_only=True, tag=True):
-    """A user and their wallet exist."""
-
-    username: str
-
-
-class SessionReuseDetected(Event, frozen=True, kw_only=True, tag=True):
-    """A refresh token came a second time, so somebody has a copy: its login was ended. The token was
-    of an earlier generation than the newest.
-    """
-
-    session_id: str
-    generation: int
-    newest: int
-
-
-class PasswordChanged(Event, frozen=True, kw_only=True, tag=True):
-    """A user has a new password; all their logins from before, so many, were ended."""
-
-    ended: int
-
-
-class SecondFactorEnrolled(Event, frozen=True, kw_only=True, tag=True):
-    """A user has confirmed a second factor, which logging in now needs."""
-
-
-class SecondFactorDisabled(Event, frozen=True, kw_only=True, tag=True):
-    """A user has given up their second factor, or an operator has taken it away for them."""
-
-    by_operator: bool = False
-
-
-class SecondFactorLocked(Event, frozen=True, kw_only=True, tag=True):
-    """So many wrong codes came in a row that none is looked at until a time."""
-
-    wrong: int
-    until_us: int
-
-
-class RecoveryCodeUsed(Event, frozen=True, kw_only=True, tag=True):
-    """A recovery code stood in for the authenticator; so many are left."""
-
-    left: int
+from crypto_exchange.domain.account_events import AccountEvent
+from crypto_exchange.domain.event import Event
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 
 
 class Deposited(Event, frozen=True, kw_only=True, tag=True):
@@ -72,13 +23,23 @@ class Deposited(Event, frozen=True, kw_only=True, tag=True):
 
 
 class Withdrawn(Event, frozen=True, kw_only=True, tag=True):
-    """Dollars went out."""
+    """Dollars went out; `risk` is what the fraud rules said ("": they were not asked)."""
 
     amount: int
+    risk: str = ""
+
+
+class BalanceAdjusted(Event, frozen=True, kw_only=True, tag=True):
+    """Two administrators let the house pay a user (negative: the user pay the house)."""
+
+    key: str
+    amount: int
+    proposed_by: UserId
+    approved_by: UserId
 
 
 class OrderPlaced(Event, frozen=True, kw_only=True, tag=True):
-    """The wallet was debited and the order exists."""
+    """The wallet was debited and the order exists, held for review or not; `risk` as in the order."""
 
     order_id: OrderId
     asset: Symbol
@@ -88,6 +49,16 @@ class OrderPlaced(Event, frozen=True, kw_only=True, tag=True):
     direct: bool
     state: str
     pricing: str = "quoted"
+    risk: str = ""
+    held: bool = False
+
+
+class OrderReleased(Event, frozen=True, kw_only=True, tag=True):
+    """An order that was held for review goes on."""
+
+    order_id: OrderId
+    asset: Symbol
+    state: str
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True, tag=True):
@@ -98,7 +69,7 @@ class OrderCancelled(Event, frozen=True, kw_only=True, tag=True):
 
 
 class OrdersFailed(Event, frozen=True, kw_only=True, tag=True):
-    """Waiting orders left without a purchase, refunded in full."""
+    """Waiting or held orders left without a purchase, refunded in full."""
 
     asset: Symbol
     reason: str
@@ -262,16 +233,12 @@ class HouseFunded(Event, frozen=True, kw_only=True, tag=True):
 
 
 AnyEvent: TypeAlias = (
-    UserRegistered
-    | SessionReuseDetected
-    | PasswordChanged
-    | SecondFactorEnrolled
-    | SecondFactorDisabled
-    | SecondFactorLocked
-    | RecoveryCodeUsed
+    AccountEvent
     | Deposited
     | Withdrawn
+    | BalanceAdjusted
     | OrderPlaced
+    | OrderReleased
     | OrderCancelled
     | OrdersFailed
     | PurchaseIntended

@@ -48,6 +48,7 @@ class TransferKind(Kind):
     INVENTORY = "inventory"
     PNL = "pnl"
     FUNDING = "funding"
+    ADJUSTMENT = "adjustment"
 
 
 class Account(msgspec.Struct, frozen=True, gc=False, cache_hash=True):

@@ -3,6 +3,9 @@
 An order is `pending` while it is being bought: a direct one from placement on, a small one once its
 batch is sealed. A small one waits as `aggregated` until then, and is `aggregated` again when the
 exchange turned its batch away for reasons of its own. The four other states are final.
+
+One that the fraud rules hold is `pending` too, with the reason `under_review`, and nothing is bought for
+it until it is released: then it is what it would have been from the start.
 """
 
 from __future__ import annotations
@@ -36,15 +39,18 @@ class OrderTrigger(Kind):
     DELIVER_PART = "deliver_part"
     FAIL = "fail"
     CANCEL = "cancel"
+    CLEAR = "clear"
 
 
 class Reason(Kind):
-    """Why an order failed."""
+    """Why an order failed; `under_review` alone is why an open one is held."""
 
     PRICE_MOVED = "price_moved"
     DEADLINE = "deadline"
     EXCHANGE_REJECTED = "exchange_rejected"
     UNFILLED = "unfilled"
+    UNDER_REVIEW = "under_review"
+    REFUSED = "refused"
 
 
 ORDER_TRANSITIONS: dict[tuple[OrderState, OrderTrigger], OrderState] = {
@@ -54,6 +60,8 @@ ORDER_TRANSITIONS: dict[tuple[OrderState, OrderTrigger], OrderState] = {
     # A direct order is pending before it is sealed too, and stays so when it is returned.
     (OrderState.PENDING, OrderTrigger.SEAL): OrderState.PENDING,
     (OrderState.PENDING, OrderTrigger.RETURN): OrderState.AGGREGATED,
+    # Held by the fraud rules until here; a direct one stays pending.
+    (OrderState.PENDING, OrderTrigger.CLEAR): OrderState.AGGREGATED,
     (OrderState.PENDING, OrderTrigger.DELIVER): OrderState.COMPLETED,
     (OrderState.PENDING, OrderTrigger.DELIVER_PART): OrderState.PARTIALLY_COMPLETED,
     (OrderState.PENDING, OrderTrigger.FAIL): OrderState.FAILED,
@@ -70,7 +78,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     With pricing `average`, `quantity` is an estimate, which `filled` may exceed. `total` is what the
     wallet was debited (10⁻⁸ dollars, whole cents), `charged` what of it was spent
-    when the order ended. `batch` names the live batch of a pending order.
+    when the order ended. `batch` names the live batch of a pending order, `risk` what the fraud rules
+    said of it ("": they were not asked).
     """
 
     user_id: UserId
@@ -88,6 +97,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled: int = 0
     charged: int = 0
     version: int = 0
+    risk: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether the fraud rules hold it: then it is in no plan."""
+        return self.reason is Reason.UNDER_REVIEW
 
     @property
     def refunded(self) -> int:
@@ -101,6 +116,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def must_leave(self, policy: Policy, at_us: int) -> bool:
         """Whether the order is refunded if it cannot be bought now."""
         return policy.on_deadline is not OnDeadline.WAIT and self.is_overdue(policy, at_us)
+
+
+def is_loose(order: Order) -> bool:
+    """Whether an open order waits to be bought: it is in no batch, and not held."""
+    return order.batch is None and order.reason is None
 
 
 def next_order_state(state: OrderState, trigger: OrderTrigger) -> OrderState:
@@ -127,6 +147,24 @@ def release(order: Order) -> Order:
         return replace(order, batch=None, version=order.version + 1)
     state = next_order_state(order.state, OrderTrigger.RETURN)
     return replace(order, state=state, batch=None, version=order.version + 1)
+
+
+def hold(order: Order) -> Order:
+    """Keep an order that is being placed from being bought, until somebody has looked at it."""
+    return replace(order, state=OrderState.PENDING, reason=Reason.UNDER_REVIEW)
+
+
+def clear(order: Order) -> Order:
+    """Let a held order go on: a small one waits for others, a direct one is bought at once.
+
+    Raises:
+        InvariantViolation: it is not held.
+    """
+    after = next_order_state(order.state, OrderTrigger.CLEAR)
+    if not order.held:
+        raise InvariantViolation(f"order {order.id} is not held")
+    state = order.state if order.direct else after
+    return replace(order, state=state, reason=None, version=order.version + 1)
 
 
 def deliver(order: Order, filled: int, charged: int, *, whole: bool) -> Order:

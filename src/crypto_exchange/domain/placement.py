@@ -45,12 +45,15 @@ LARGEST_QUANTITY = 10**9
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Buy `amount` (10⁻⁸ coins, whatever the asset's scale) or for `spend` (10⁻⁸ dollars): one of them."""
+    """Buy `amount` (10⁻⁸ coins, whatever the asset's scale) or for `spend` (10⁻⁸ dollars): one of them. A
+    code of the second factor was last given at `verified_at_us` (0: never).
+    """
 
     user_id: UserId
     asset: Symbol
     amount: int | None = None
     spend: int | None = None
+    verified_at_us: int = 0
     request: RequestKey | None = None
 
 

@@ -7,6 +7,7 @@ import msgspec
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.kind import Kind
 from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.domain.risk_policy import RiskPolicy
 
 SECOND_US = 1_000_000
 CLOCK_LEEWAY_US = 5 * SECOND_US
@@ -43,7 +44,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     of the exchange's minimum a purchase must be worth (10 500 = 5 % more), so that a price that moves
     on its way does not get it refused. `pricing` holds for assets that `asset_pricing` does not name.
     An outcome unknown for `quarantine_us` is an operator's business. Above `step_up_withdrawal` a
-    withdrawal needs a fresh code of the second factor, if there is one (None: none does).
+    withdrawal needs a fresh code of the second factor, if there is one (None: none does). No adjustment
+    of a balance is above `largest_adjustment`.
     """
 
     threshold: int = 10 * DOLLAR
@@ -65,6 +67,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     asset_pricing: tuple[tuple[Symbol, Pricing], ...] = ()
     take_along: bool = True
     step_up_withdrawal: int | None = 1_000 * DOLLAR
+    risk: RiskPolicy | None = None
+    largest_adjustment: int = 10_000 * DOLLAR
 
     def pricing_of(self, asset: Symbol) -> Pricing:
         """How new orders of an asset are priced."""

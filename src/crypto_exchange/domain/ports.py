@@ -9,26 +9,22 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset, MarketRule
-from crypto_exchange.domain.breaks import Break, Difference
+from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, StoredRequest
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.limits import Grant, Limit
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Filled, Finding, Outcome, Purchase
+from crypto_exchange.domain.review import Review
 from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.user import Session, User
 from crypto_exchange.domain.views import (
+    Belongings,
     Book,
-    Cursor,
-    Due,
-    HoldingView,
-    LedgerBalance,
-    Mirror,
     OpenBatch,
-    OrderView,
-    StatementView,
-    TransactionView,
 )
 from crypto_exchange.domain.wallet import Wallet
 
@@ -76,8 +72,14 @@ class UnitOfWork(Protocol):
         """A user's wallet. Raises `NotFound`."""
 
     async def get_wallet_of_session(self, user_id: UserId, session_id: str) -> Wallet:
-        """A user's wallet, for a command of a session of theirs; read in one statement, since a
-        session may end at any time. Raises `NotFound`, and `Unauthenticated` if it has ended.
+        """A user's wallet, for a command of a session of theirs, or of an API key under its id, with
+        what may forbid the command as it is at the same time: a session may end, and an account be
+        frozen, at any time.
+
+        Raises:
+            NotFound: there is no such wallet.
+            Unauthenticated: the session, or key, has ended.
+            AccountFrozen: the account is not active.
         """
 
     async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
@@ -103,6 +105,15 @@ class UnitOfWork(Protocol):
     async def get_break(self, key: str) -> Break:
         """A break record. Raises `NotFound`."""
 
+    async def get_review(self, user_id: UserId, review_id: str) -> Review:
+        """A review of what a user did. Raises `NotFound`."""
+
+    async def list_live_reviews(self, user_id: UserId) -> tuple[Review, ...]:
+        """A user's open reviews and released withdrawals, newest first, at most 100."""
+
+    async def get_adjustment(self, key: str) -> Adjustment:
+        """An adjustment as it is stored. Raises `NotFound`."""
+
     async def find_user(self, username: str) -> User | None:
         """A user by name, without case."""
 
@@ -115,82 +126,26 @@ class UnitOfWork(Protocol):
     async def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
         """A user's sessions that nobody has ended, by (created_at, id); some may have expired."""
 
+    async def get_belongings(self, user_id: UserId) -> Belongings:
+        """What of a user's account is not done with, all as it is at the same time."""
+
     async def find_second_factor(self, user_id: UserId) -> SecondFactor | None:
         """A user's second factor, whatever its state."""
 
+    async def find_api_key(self, user_id: UserId, key_id: str) -> ApiKey | None:
+        """A user's API key, whatever has become of it."""
+
+    async def list_api_keys(self, user_id: UserId) -> tuple[ApiKey, ...]:
+        """A user's API keys that nobody has ended, by (created_at, id); some may have expired."""
+
 
 class Begin(Protocol):
-    """Open a unit of work. With `lock`, the wallet, inventory or batch loaded is locked until the
-    block ends, so that a commit of it cannot conflict: for the retry after a conflict.
+    """Open a unit of work. With `lock`, the wallet, inventory, batch, adjustment or review loaded is locked
+    until the block ends, so that a commit of it cannot conflict: for the retry after a conflict.
     """
 
     def __call__(self, *, lock: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open one."""
-
-
-class ReadModels(Protocol):
-    """Queries. Lists are ordered by (created_at, id) descending and hold at most `limit`."""
-
-    async def get_wallet(self, user_id: UserId) -> Wallet:
-        """Raises `NotFound`."""
-
-    async def list_holdings(self, user_id: UserId) -> tuple[HoldingView, ...]:
-        """A user's holdings with a quantity, by symbol."""
-
-    async def get_order(self, user_id: UserId, order_id: OrderId) -> OrderView:
-        """Raises `NotFound`, also for another user's."""
-
-    async def list_orders(
-        self, user_id: UserId, *, limit: int, after: Cursor | None
-    ) -> tuple[OrderView, ...]:
-        """A page of a user's orders."""
-
-    async def get_transaction(self, user_id: UserId, transaction_id: int) -> TransactionView:
-        """Raises `NotFound`, also for another user's."""
-
-    async def list_transactions(
-        self, user_id: UserId, *, limit: int, after: Cursor | None
-    ) -> tuple[TransactionView, ...]:
-        """A page of the movements of a user's wallet."""
-
-    async def list_assets(self) -> tuple[Asset, ...]:
-        """All assets by symbol."""
-
-    async def list_ledger(self) -> tuple[LedgerBalance, ...]:
-        """Every account that has ever moved, by name, from one snapshot; of the clearing of batches
-        (`clearing:…`) only what is not 0.
-        """
-
-    async def find_due(self, at_us: int) -> Due:
-        """Assets with waiting orders, and the keys of open batches to look at by now (at most 200)."""
-
-    async def get_statement(self, user_id: UserId, order_id: OrderId) -> StatementView:
-        """The statement that a user's own order was settled by. Raises `NotFound`."""
-
-    async def list_quarantined(self) -> tuple[Purchase, ...]:
-        """Attempts in quarantine, oldest first."""
-
-    async def list_given_up(self, since_ms: int) -> tuple[Purchase, ...]:
-        """Attempts that ended without a fill, signed at or after a time (the exchange's clock): those
-        proven absent before those rejected, each newest first, at most 200.
-        """
-
-    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
-        """Sessions that were ended at or after a time."""
-
-    async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
-        """Sessions that expired before a time, oldest first, at most 1000."""
-
-    async def list_breaks(self) -> tuple[Break, ...]:
-        """Open breaks, oldest first."""
-
-    async def list_differences(self) -> tuple[Difference, ...]:
-        """Where the books contradict themselves (all kinds but `venue` and `late_fill`), from one
-        snapshot if the database has them.
-        """
-
-    async def get_mirror(self) -> Mirror:
-        """What should be kept at the exchange, from one snapshot."""
 
 
 class Market(Protocol):

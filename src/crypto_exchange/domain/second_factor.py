@@ -26,6 +26,8 @@ LOCK_US = 15 * 60 * SECOND_US
 LONGEST_LOCK_US = 24 * 3600 * SECOND_US
 FRESH_US = 5 * 60 * SECOND_US
 """For how long after a code risky actions may be done without another."""
+SETTLED_US = 3 * 24 * 3600 * SECOND_US
+"""From this age on a second factor says more than the password by which it was enrolled."""
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 10
 """80 random bits each: nobody finds one by guessing, at whatever speed."""
@@ -48,6 +50,7 @@ class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
 
     `sealed` is the secret, encrypted; `recovery` are the hashes of the recovery codes not yet used.
     `last_step` is the last TOTP step that was accepted, `wrong` the wrong codes since the last good one.
+    `confirmed_at_us` is when it became active (0: never, or before that was kept).
     """
 
     user_id: UserId
@@ -58,6 +61,7 @@ class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
     wrong: int = 0
     locked_until_us: int = 0
     version: int = 0
+    confirmed_at_us: int = 0
 
     @property
     def active(self) -> bool:
@@ -132,7 +136,9 @@ def confirmed(
         raise InvalidCode
     hashes = tuple(recovery_hash(given.secret, code) for code in recovery)
     state = FactorState.ACTIVE
-    return _accepted(factor, given, state=state, last_step=step, recovery=hashes)
+    return _accepted(
+        factor, given, state=state, last_step=step, recovery=hashes, confirmed_at_us=at_us
+    )
 
 
 def recovery_code(random: bytes) -> str:
@@ -159,6 +165,13 @@ def require_fresh(factor: SecondFactor | None, verified_at_us: int, *, at_us: in
     """
     if factor is not None and factor.active and at_us - verified_at_us > FRESH_US:
         raise StepUpRequired
+
+
+def is_settled(factor: SecondFactor, *, at_us: int) -> bool:
+    """Whether a code of it shows more than that somebody knows the password, by which anybody may enrol
+    one on the spot: it is active, and has been for 3 days.
+    """
+    return factor.active and at_us - factor.confirmed_at_us >= SETTLED_US
 
 
 def _accepted(factor: SecondFactor, given: Given, **fields: object) -> SecondFactor:

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from crypto_exchange.domain.account_rows import AccountRows
+from crypto_exchange.domain.activity import NO_ACTIVITY
+from crypto_exchange.domain.adjustment import AdjustmentState
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule, repriced
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break
@@ -25,33 +28,27 @@ from crypto_exchange.domain.errors import (
     NotFound,
     RequestRepeated,
     UnknownAsset,
-    UsernameTaken,
 )
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.ledger import Transfer, listed_balances
-from crypto_exchange.domain.order import FINAL_STATES, Order
+from crypto_exchange.domain.order import FINAL_STATES, Order, is_loose
 from crypto_exchange.domain.purchase import Fill, Purchase
-from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.statement import Statement
-from crypto_exchange.domain.user import Session, User
-from crypto_exchange.domain.views import Book, OpenBatch
+from crypto_exchange.domain.views import Belongings, Book, HoldingView, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
 
 
-class State:
+class State(AccountRows):
     """All rows. `transfers` are numbered from 1 by their place; `holdings` are (quantity, cost)."""
 
     def __init__(self, assets: tuple[Asset, ...] = ()) -> None:
         """Start with listed assets and nothing else."""
-        self.users: dict[UserId, User] = {}
-        self.sessions: dict[tuple[UserId, str], Session] = {}
-        self.factors: dict[UserId, SecondFactor] = {}
+        super().__init__()
         self.wallets: dict[UserId, Wallet] = {}
         self.holdings: dict[tuple[UserId, Symbol], tuple[int, int]] = {}
         self.assets: dict[Symbol, Asset] = {}
         self.inventory: dict[Symbol, Inventory] = {}
-        self.names: dict[str, UserId] = {}
         self.orders: dict[OrderId, Order] = {}
         self.open_orders: dict[OrderId, Order] = {}
         self.batches: dict[BatchKey, Batch] = {}
@@ -79,22 +76,6 @@ class State:
             raise NotFound("wallet of user", user_id)
         return self.wallets[user_id]
 
-    def get_user(self, user_id: UserId) -> User:
-        """Raises `NotFound`."""
-        if user_id not in self.users:
-            raise NotFound("user", user_id)
-        return self.users[user_id]
-
-    def find_user(self, username: str) -> User | None:
-        """By name, without case."""
-        user_id = self.names.get(username.lower())
-        return None if user_id is None else self.users[user_id]
-
-    def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
-        """Those that nobody has ended, by (created_at, id)."""
-        own = (s for s in self.sessions.values() if s.user_id == user_id and not s.revoked)
-        return tuple(sorted(own, key=lambda session: (session.created_at_us, session.id)))
-
     def get_asset(self, symbol: Symbol) -> Asset:
         """Raises `UnknownAsset`."""
         if symbol not in self.assets:
@@ -112,7 +93,7 @@ class State:
         """Raises `UnknownAsset`."""
         asset = self.get_asset(symbol)
         loose = sorted(
-            (o for o in self.open_orders.values() if o.asset == symbol and o.batch is None),
+            (o for o in self.open_orders.values() if o.asset == symbol and is_loose(o)),
             key=lambda order: (order.created_at_us, order.id),
         )
         return Book(
@@ -141,6 +122,32 @@ class State:
         if (key, attempt) not in self.purchases:
             raise NotFound("attempt", f"{key}-{attempt}")
         return self.purchases[key, attempt]
+
+    def list_holdings(self, user_id: UserId) -> tuple[HoldingView, ...]:
+        """A user's holdings with a quantity, by symbol."""
+        return tuple(
+            HoldingView(
+                asset=symbol,
+                scale=asset.scale,
+                quantity=quantity,
+                cost=cost,
+                price=asset.price,
+            )
+            for (owner, symbol), (quantity, cost) in sorted(self.holdings.items())
+            for asset in (self.assets[symbol],)
+            if owner == user_id and quantity
+        )
+
+    def get_belongings(self, user_id: UserId) -> Belongings:
+        """What of a user's account is not done with."""
+        orders = [order for order in self.open_orders.values() if order.user_id == user_id]
+        proposed = (a for a in self.adjustments.values() if a.state is AdjustmentState.PROPOSED)
+        return Belongings(
+            orders=len(orders),
+            held=sum(order.total for order in orders),
+            adjustments=tuple(a for a in proposed if a.user_id == user_id),
+            coins=self.list_holdings(user_id),
+        )
 
     def get_break(self, key: str) -> Break:
         """Raises `NotFound`."""
@@ -176,17 +183,10 @@ class State:
         """
         self._check(change)
         self._write_balances(change)
-        for user in change.users:
-            self.users[user.id] = user
-            self.names[user.username.lower()] = user.id
-            self.wallets[user.id] = Wallet(user.id)
-        self.sessions |= {(s.user_id, s.id): s for s in change.new_sessions}
-        self.users |= {m.after.id: m.after for m in change.passwords}
-        self.sessions |= {(m.after.user_id, m.after.id): m.after for m in change.sessions}
-        for session in change.forgotten:
-            self.sessions.pop((session.user_id, session.id), None)
-        self.factors |= {f.user_id: f for f in change.new_factors}
-        self.factors |= {m.after.user_id: m.after for m in change.factors}
+        self.wallets |= {
+            u.id: Wallet(u.id, activity=change.activity or NO_ACTIVITY) for u in change.users
+        }
+        self._write_accounts(change)
         self.assets |= {a.symbol: a for a in change.new_assets}
         self.assets |= {m.after.symbol: self._with_price(m.after) for m in change.assets}
         self.inventory |= {a.symbol: Inventory(asset=a.symbol) for a in change.new_assets}
@@ -210,9 +210,7 @@ class State:
         """Refuse a change whose rows are not as they were loaded."""
         if change.request is not None and _request_key(change.request) in self.requests:
             raise RequestRepeated
-        for user in change.users:
-            if user.username.lower() in self.names:
-                raise UsernameTaken(user.username)
+        self._require_new_names(change)
         if change.wallet is not None:
             current = self.wallets.get(change.wallet.user_id)
             if current is None or current.version != change.wallet.version:
@@ -228,21 +226,16 @@ class State:
 
     def _compared_rows(self, change: Change) -> Iterator[tuple[object, object]]:
         """Each row that is compared whole: as it was loaded (None for a new one), and as it is."""
-        yield from ((m.before, self.users.get(m.before.id)) for m in change.passwords)
-        yield from ((m.before, self.factors.get(m.before.user_id)) for m in change.factors)
+        yield from self._compared_accounts(change)
         yield from ((m.before, self.orders.get(m.before.id)) for m in change.orders)
         yield from ((m.before, self.batches.get(m.before.key)) for m in change.batches)
         yield from ((m.before, self.breaks.get(m.before.key)) for m in change.breaks)
         for purchase in (m.before for m in change.purchases):
             yield purchase, self.purchases.get((purchase.batch, purchase.attempt))
-        for session in (m.before for m in change.sessions):
-            yield session, self.sessions.get((session.user_id, session.id))
-        yield from ((None, self.factors.get(f.user_id)) for f in change.new_factors)
         yield from ((None, self.assets.get(a.symbol)) for a in change.new_assets)
         yield from ((None, self.orders.get(o.id)) for o in change.new_orders)
         yield from ((None, self.batches.get(b.key)) for b in change.new_batches)
         yield from ((None, self.purchases.get((p.batch, p.attempt))) for p in change.new_purchases)
-        yield from ((None, self.sessions.get((s.user_id, s.id))) for s in change.new_sessions)
         yield from ((None, self._find_open_break(b)) for b in change.new_breaks)
 
     def _find_open_break(self, like: Break) -> Break | None:
@@ -263,9 +256,10 @@ class State:
 
     def _write_balances(self, change: Change) -> None:
         """Add the transfers to wallets, holdings and inventory; check all before writing any."""
-        deltas, costs = balance_deltas(change.transfers), charges_by_holding(change)
+        deltas = balance_deltas(change.transfers, change.fenced)
+        costs = charges_by_holding(change)
         wallets = {
-            user_id: Wallet(user_id, w.balance + amount, w.version + 1)
+            user_id: Wallet(user_id, w.balance + amount, w.version + 1, w.activity)
             for user_id, amount in deltas.wallets.items()
             for w in (self.wallets[user_id],)
         }
@@ -283,6 +277,9 @@ class State:
         if negative:
             raise InvariantViolation(f"a balance would become negative: {negative[0]}")
         self.wallets |= wallets
+        if change.wallet is not None and change.activity is not None:
+            owner = self.wallets[change.wallet.user_id]
+            self.wallets[owner.user_id] = msgspec.structs.replace(owner, activity=change.activity)
         self.holdings |= holdings
         self.inventory |= inventory
 

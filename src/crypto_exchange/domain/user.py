@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from crypto_exchange.domain.api_key import Scope
+from crypto_exchange.domain.errors import AccountFrozen
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.kind import Kind
 
@@ -14,17 +16,31 @@ CHALLENGE_S = 300
 
 
 class Role(Kind):
-    """What a user may do beyond their own wallet."""
+    """What a user may do beyond their own wallet; each may do what those before it may."""
 
     USER = "user"
     OPERATOR = "operator"
     ADMIN = "admin"
 
+    def covers(self, needed: Role) -> bool:
+        """Whether whoever has this role may do what needs another."""
+        roles = list(Role)
+        return roles.index(self) >= roles.index(needed)
+
+
+class UserStatus(Kind):
+    """What has become of an account. A frozen one is looked at and not used; a closed one is gone."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """A registered person. `username` is unique without case; the hash is never shown.
 
-    Every login and every new password raises the version: so neither overlooks the other.
+    Every login, every new password and whatever an operator changes raises the version: so none
+    overlooks the other.
     """
 
     id: UserId
@@ -32,6 +48,17 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: str
     role: Role = Role.USER
     version: int = 0
+    status: UserStatus = UserStatus.ACTIVE
+
+
+def require_active(status: UserStatus) -> None:
+    """Refuse what changes something for an account that is not in use.
+
+    Raises:
+        AccountFrozen: it is frozen, or closed.
+    """
+    if status is not UserStatus.ACTIVE:
+        raise AccountFrozen
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +67,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     Only the token of the current `generation` is good; one of an earlier generation was stolen or
     replayed, and ends the whole session. `used_at_us` is when that generation began, and `retry` the
     digest of the key with which its predecessor may ask for it again. `ended_at_us` is 0 until
-    somebody ends the session; it is over by itself at `expires_at_us`.
+    somebody ends the session; it is over by itself at `expires_at_us`. `address` is where it began,
+    as calls are counted by it; empty if nobody knows.
     """
 
     user_id: UserId
@@ -52,6 +80,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     ended_at_us: int = 0
     device: str = ""
     retry: str = ""
+    address: str = ""
 
     @property
     def revoked(self) -> bool:
@@ -63,15 +92,24 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return not self.revoked and at_us < self.expires_at_us
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """A session, or an API key, that somebody has ended."""
+
+    id: str
+    ended_at_us: int
+
+
 class AccessClaims(msgspec.Struct, frozen=True):
-    """What an access token says of its bearer; `verified_at_us` is when they last gave a code of their
-    second factor (0: not for this token).
+    """What is known of whoever calls; `verified_at_us` is when they last gave a code of their second
+    factor (0: not for this token). For a program `session_id` is that of its API key, and `scopes` are
+    what the key may be used for; None: a person who has logged in.
     """
 
     user_id: UserId
     role: Role
     session_id: str
     verified_at_us: int = 0
+    scopes: frozenset[Scope] | None = None
 
 
 class RefreshClaims(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from crypto_exchange.domain.adjustment import Adjustment
 from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol
@@ -78,6 +79,17 @@ class HoldingView(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     cost: int
     price: int | None
+
+
+class Belongings(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an account is not done with: how many orders are open and what they hold (10⁻⁸ dollars),
+    adjustments that nobody has decided, and its coins, by symbol.
+    """
+
+    orders: int = 0
+    held: int = 0
+    adjustments: tuple[Adjustment, ...] = ()
+    coins: tuple[HoldingView, ...] = ()
 
 
 class TransactionView(msgspec.Struct, frozen=True, kw_only=True):

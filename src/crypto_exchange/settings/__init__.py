@@ -7,20 +7,18 @@ dollars are integer counts of 10⁻⁸ USD, durations integer microseconds, rate
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self, get_type_hints
 
-import msgspec
-
-from crypto_exchange.domain.policy import FeeIn, OnDeadline
+from crypto_exchange.domain.policy import OnDeadline
+from crypto_exchange.domain.risk_policy import RiskMode
 from crypto_exchange.settings import rates, values
+from crypto_exchange.settings.connections import ConnectionSettings
 from crypto_exchange.settings.errors import InvalidSettingsError, SettingsError
 from crypto_exchange.settings.rates import Rate
 from crypto_exchange.settings.reading import (
     KEYS,
     OUR_EXCHANGE,
-    PASSWORD,
     Setting,
     find_missing,
     is_secret,
@@ -45,7 +43,7 @@ def _limit(default: str, what: str) -> Setting:
     return Setting(rates.RATE, default, f"{what}, at most")
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ConnectionSettings, frozen=True, kw_only=True):
     """The settings of one process; `environment` holds the texts that were given."""
 
     environment: Mapping[str, str]
@@ -65,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "info",
             "least level logged",
         ),
+    ]
+    log_format: Annotated[
+        str,
+        Setting(values.words("text", "json"), "text", "lines of the log: for people or programs"),
     ]
     debug: Annotated[bool, Setting(values.SWITCH, "off", "answer faults with their details")]
     allowed_hosts: Annotated[
@@ -94,6 +96,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "1000.00",
             "dollars above which a withdrawal needs a fresh code of the second factor, if there is one",
         ),
+    ]
+
+    adjustment_max: Annotated[
+        int, Setting(values.usd(), "10000.00", "dollars that an adjustment of a balance may move")
     ]
 
     aggregation_threshold: Annotated[
@@ -126,79 +132,47 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             values.or_off(values.duration("10s", "7d")), "5m", "time between two audits by a worker"
         ),
     ]
+    signals_interval: Annotated[
+        int,
+        Setting(
+            values.duration("1s", "1h"),
+            "60s",
+            "time between two looks by a worker for accounts that belong together",
+        ),
+    ]
+    fraud_rules: Annotated[
+        RiskMode,
+        Setting(
+            values.choice(RiskMode), "observe", "what the fraud rules may do; observe: only tell"
+        ),
+    ]
+    fraud_orders_per_minute: Annotated[
+        int,
+        Setting(values.integer(1, 100_000), "30", "a user's orders in a minute, without suspicion"),
+    ]
+    fraud_orders_per_day: Annotated[
+        int, Setting(values.usd(), "50000.00", "dollars a user orders for in a day, likewise")
+    ]
+    fraud_withdrawals_per_day: Annotated[
+        int, Setting(values.usd(), "10000.00", "dollars a user withdraws in a day, likewise")
+    ]
+    fraud_new_account: Annotated[
+        int, Setting(values.duration("0ms", "90d"), "1d", "how long an account counts as new")
+    ]
+    fraud_score: Annotated[
+        bool,
+        Setting(
+            values.SWITCH,
+            "off",
+            "a model in the worker learns what is usual, and says who is strange (extra fraud)",
+        ),
+    ]
     pricing: Annotated[
         PricingRule, Setting(values.PRICING, "quoted", "pay what was quoted, or the average cost")
     ]
     take_along: Annotated[
         bool,
         Setting(values.SWITCH, "on", "large orders take waiting ones along, where quoted"),
-    ]
-
-    postgres_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Postgres")]
-    postgres_port: Annotated[int, Setting(values.PORT, "5432", "port of Postgres")]
-    postgres_user: Annotated[str, Setting(values.NAME, "crypto_exchange", "user in Postgres")]
-    postgres_password: Annotated[Secret | None, Setting(PASSWORD, None, "password of that user")]
-    postgres_db: Annotated[str, Setting(values.NAME, "crypto_exchange", "database in Postgres")]
-    redis_host: Annotated[str | None, Setting(values.HOST, None, "unset: embedded Valkey")]
-    redis_port: Annotated[int, Setting(values.PORT, "6379", "port of Redis")]
-    redis_password: Annotated[Secret | None, Setting(PASSWORD, None, "password of Redis")]
-
-    exchange_id: Annotated[
-        str,
-        Setting(values.EXCHANGE, "binance", "our adapter for Binance's protocol, or one of ccxt's"),
-    ]
-    exchange_url: Annotated[
-        str | None,
-        Setting(
-            values.URL,
-            None,
-            "the exchange; unset: a paper exchange of our own, with ccxt the real one",
-        ),
-    ]
-    exchange_api_key: Annotated[Secret | None, Setting(values.API_KEY, None, "our key there")]
-    exchange_api_secret: Annotated[Secret | None, Setting(PASSWORD, None, "signs our requests")]
-    exchange_api_passphrase: Annotated[
-        Secret | None, Setting(PASSWORD, None, "third part of the key, where ccxt asks for one")
-    ]
-    exchange_quote: Annotated[
-        str, Setting(values.SYMBOL, "USDT", "coin we pay with, booked 1:1 as USD")
-    ]
-    exchange_fee: Annotated[
-        FeeIn, Setting(values.choice(FeeIn), "quote", "what the exchange takes its fee in")
-    ]
-    exchange_window: Annotated[
-        int, Setting(values.duration("1s", "60s"), "5s", "how long a request there is valid")
-    ]
-
-    paper_port: Annotated[int | None, Setting(values.PORT, None, "unset: any free port")]
-    paper_seed: Annotated[
-        int, Setting(values.integer(0, 2**63 - 1), "0", "determines the random walk of prices")
-    ]
-    paper_prices: Annotated[
-        Mapping[str, Decimal],
-        Setting(values.mapping("price", values.parse_amount), None, "prices that never move"),
-    ]
-    paper_candles: Annotated[
-        Mapping[str, Path],
-        Setting(values.mapping("file.csv", values.parse_file), None, "prices to replay"),
-    ]
-    paper_speed: Annotated[
-        Decimal, Setting(values.AMOUNT, "1", "multiple of real time at which candles go by")
-    ]
-    paper_latency: Annotated[
-        int, Setting(values.duration("0ms", "60s"), "0ms", "how slow the paper exchange is")
-    ]
-    paper_fee_bps: Annotated[Decimal, Setting(values.PAPER_FEE, "10", "fee of the paper exchange")]
-    paper_fee_in: Annotated[
-        str, Setting(values.CURRENCY, "quote", "what the paper exchange takes its fee in")
-    ]
-    paper_rules: Annotated[
-        Mapping[str, LotRule],
-        Setting(
-            values.mapping("lot step:minimum notional[:maximum quantity]", values.parse_rule),
-            None,
-            "market rules of the paper exchange",
-        ),
     ]
 
     rate_limit_login: Annotated[Rate | None, _limit("3/minute", "log-ins from one address")]
@@ -208,6 +182,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_user: Annotated[Rate | None, _limit("1000/hour", "calls of one user")]
     rate_limit_orders: Annotated[Rate | None, _limit("120/minute", "orders of one user")]
     rate_limit_withdrawals: Annotated[Rate | None, _limit("10/minute", "withdrawals of one user")]
+    rate_limit_exports: Annotated[Rate | None, _limit("5/hour", "exports of one user")]
     rate_limit_ip: Annotated[Rate | None, _limit("3000/hour", "calls from one address")]
     trusted_proxies: Annotated[
         tuple[rates.Network, ...],
@@ -277,9 +252,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.exchange_url is None and self.exchange_id == OUR_EXCHANGE
 
 
+_HINTS = get_type_hints(Settings, include_extras=True)
+
 SETTINGS: dict[str, Setting] = {
-    field.upper(): annotation.__metadata__[0]
-    for field, annotation in get_type_hints(Settings, include_extras=True).items()
+    field.upper(): _HINTS[field].__metadata__[0]
+    for field in (*Settings.__annotations__, *ConnectionSettings.__annotations__)
     if field != "environment"
 }
 """Every setting by its name in the environment, in the order of the documentation."""

@@ -30,11 +30,22 @@ _NEEDED_WITH = {
     "EXCHANGE_URL": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
     "EXCHANGE_ID": ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"),
 }
+_NEEDED_WITH_WORD = {
+    ("POSTGRES_SSLMODE", "require"): ("POSTGRES_HOST",),
+    ("POSTGRES_SSLMODE", "verify-full"): ("POSTGRES_HOST", "POSTGRES_SSLROOTCERT"),
+    ("REDIS_TLS", "on"): ("REDIS_HOST",),
+    ("REDIS_TLS", "true"): ("REDIS_HOST",),
+    ("REDIS_TLS", "1"): ("REDIS_HOST",),
+}
+"""The servers that are started here speak no TLS."""
 
 
 def find_missing(given: Mapping[str, str]) -> list[SettingsError]:
     """What must be given beside what is."""
     needed: dict[str, str] = {}
+    for (name, word), names in _NEEDED_WITH_WORD.items():
+        if given.get(name, "").strip().lower() == word:
+            needed |= dict.fromkeys(names, f"{name}={word}")
     for host, names in _NEEDED_WITH.items():
         if host in given and (host, given[host]) != ("EXCHANGE_ID", OUR_EXCHANGE):
             needed |= {name: host for name in names if name not in needed}

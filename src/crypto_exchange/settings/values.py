@@ -274,6 +274,7 @@ URL = Kind("an http:// or https:// address without a user, query or fragment", _
 SYMBOL = Kind("a symbol of at most 16 capital letters and digits", _symbol)
 EXCHANGE = Kind('"binance", or "ccxt:" and the name that ccxt has for an exchange', _exchange)
 DIRECTORY = Kind("a path", lambda text: Path(text).expanduser().absolute())
+FILE = Kind("the path of a file that exists", parse_file)
 LIST = Kind("names with commas between", _list)
 NAME = Kind("a name without spaces", _name)
 AMOUNT = Kind("a number above 0 in plain digits with at most 8 decimals", parse_amount)

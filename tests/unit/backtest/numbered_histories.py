@@ -8,9 +8,7 @@ from unittest import mock
 
 from typing_extensions import override
 
-from crypto_exchange.domain.change import Change
-from crypto_exchange.domain.events import (
-    AnyEvent,
+from crypto_exchange.domain.account_events import (
     PasswordChanged,
     RecoveryCodeUsed,
     SecondFactorDisabled,
@@ -18,6 +16,8 @@ from crypto_exchange.domain.events import (
     SecondFactorLocked,
     SessionReuseDetected,
 )
+from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.events import AnyEvent
 from tests.unit.testing import histories
 from tests.unit.testing.histories import Broker, Record, RecordingState, a_history
 

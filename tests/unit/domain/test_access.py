@@ -19,9 +19,9 @@ from crypto_exchange.domain.access import (
     revoke,
     rotate,
 )
+from crypto_exchange.domain.account_events import PasswordChanged, SessionReuseDetected
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import InvalidField, NotFound, Unauthenticated
-from crypto_exchange.domain.events import PasswordChanged, SessionReuseDetected
 from crypto_exchange.domain.user import Session, User
 
 USER = User(id=1, username="alice", password_hash="h", version=4)
@@ -39,6 +39,13 @@ def test_a_good_name_is_accepted(username: str) -> None:
 def test_a_bad_name_is_refused(username: str) -> None:
     with pytest.raises(InvalidField, match=r"^username: expected 3 to 64 characters"):
         require_username(username)
+
+
+@pytest.mark.parametrize("username", ["closed-26", "Closed-1", "CLOSED-000"])
+def test_the_name_of_a_closed_account_is_nobodys(username: str) -> None:
+    with pytest.raises(InvalidField, match=r"^username: expected no name of a closed account"):
+        require_username(username)
+    require_username(f"{username}a")
 
 
 @pytest.mark.parametrize("password", ["12345678", "p" * 128, "päßwörter"])
@@ -76,13 +83,13 @@ def test_a_user_may_be_created_logged_in_or_not() -> None:
 def test_logging_in_raises_the_users_version_and_keeps_the_hash() -> None:
     change = log_in(USER, SESSION, [], new_hash=None, at_us=5)
 
-    (move,) = change.passwords
+    (move,) = change.moved_users
     assert (move.before, move.after.version, move.after.password_hash) == (USER, 5, "h")
     assert (change.new_sessions, change.sessions) == ((SESSION,), ())
 
 
 def test_logging_in_may_renew_the_hash() -> None:
-    (move,) = log_in(USER, SESSION, [], new_hash="h2", at_us=5).passwords
+    (move,) = log_in(USER, SESSION, [], new_hash="h2", at_us=5).moved_users
 
     assert (move.after.version, move.after.password_hash) == (5, "h2")
 
@@ -197,7 +204,7 @@ def test_a_new_password_leaves_only_the_new_session() -> None:
 
     change = change_password(USER, "h2", new, [SESSION], at_us=9)
 
-    assert [(m.after.password_hash, m.after.version) for m in change.passwords] == [("h2", 5)]
+    assert [(m.after.password_hash, m.after.version) for m in change.moved_users] == [("h2", 5)]
     assert [(m.after.id, m.after.ended_at_us) for m in change.sessions] == [("s", 9)]
     assert change.new_sessions == (new,)
     assert change.events == (PasswordChanged(at_us=9, user_id=1, ended=1),)
@@ -206,7 +213,7 @@ def test_a_new_password_leaves_only_the_new_session() -> None:
 def test_who_asks_must_have_a_live_session() -> None:
     assert require_own([SESSION], "s", at_us=99) is SESSION
     for sessions, at_us in (([], 99), ([SESSION], 100)):
-        with pytest.raises(Unauthenticated, match="access token"):
+        with pytest.raises(Unauthenticated, match="live session"):
             require_own(sessions, "s", at_us=at_us)
 
 

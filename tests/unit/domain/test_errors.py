@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from crypto_exchange.domain import errors
+from crypto_exchange.domain.api_key import TooManyKeys
+from crypto_exchange.domain.closing import AccountNotEmpty
 from crypto_exchange.domain.errors import DomainError
 from crypto_exchange.domain.money import DOLLAR
 
 EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
+    (
+        AccountNotEmpty("1.00 USD in the wallet", "1 open order for 2.00 USD"),
+        "account_not_empty",
+        {"found": ("1.00 USD in the wallet", "1 open order for 2.00 USD")},
+        "expected an account with nothing left in it, was one with 1.00 USD in the wallet and 1 open "
+        "order for 2.00 USD",
+    ),
     (
         errors.InvalidField("username", "3 to 64 characters", "'a'"),
         "invalid_field",
@@ -38,6 +47,37 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         "unknown_asset",
         {"symbol": "XYZ"},
         "expected the name of a listed crypto-currency, was 'XYZ'",
+    ),
+    (
+        errors.Forbidden("role admin", "role user"),
+        "forbidden",
+        {"needed": "role admin", "was": "role user"},
+        "expected a bearer with role admin, was one with role user",
+    ),
+    (
+        errors.AccountFrozen(),
+        "account_frozen",
+        {},
+        "expected an active account, was one that an operator has frozen",
+    ),
+    (
+        errors.WrongState("user 7", "one that is active", "one that is frozen"),
+        "wrong_state",
+        {"what": "user 7", "expected": "one that is active", "was": "one that is frozen"},
+        "user 7: expected one that is active, was one that is frozen",
+    ),
+    (
+        errors.Denied(queued=True),
+        "denied",
+        {},
+        "expected something that needs no review, was something that does; "
+        "an operator will look at it",
+    ),
+    (
+        errors.Denied(queued=False),
+        "denied",
+        {},
+        "expected something that needs no review, was something that is refused; try again later",
     ),
     (
         errors.AssetHalted("BTC"),
@@ -79,7 +119,7 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         errors.UsernameTaken("bob"),
         "username_taken",
         {"username": "bob"},
-        "username: expected one that nobody has, was 'bob', which is taken",
+        "username: expected one that nobody has, was 'bob', a taken one",
     ),
     (
         errors.NotFound("order", 7),
@@ -125,6 +165,12 @@ EXAMPLES: list[tuple[DomainError, str, dict[str, object], str]] = [
         "second_factor_active",
         {},
         "expected no confirmed second factor, was one; disable it first, with a code of it",
+    ),
+    (
+        TooManyKeys(),
+        "too_many_keys",
+        {},
+        "expected fewer than 20 live API keys, was 20; end one",
     ),
     (errors.Unauthenticated("token: expired"), "unauthenticated", {}, "token: expired"),
     (

@@ -11,6 +11,9 @@ from typing_extensions import override
 
 from crypto_exchange.adapters.memory import InsecureHasher, MemoryClock, memory_context
 from crypto_exchange.domain.access import RETRY_US, CommonPasswords
+from crypto_exchange.domain.account_events import PasswordChanged, SessionReuseDetected
+from crypto_exchange.domain.api_key import KEPT_US, Scope
+from crypto_exchange.domain.audit_log import SERVICE
 from crypto_exchange.domain.cashier import Deposit, Withdraw
 from crypto_exchange.domain.errors import (
     InvalidCredentials,
@@ -18,10 +21,11 @@ from crypto_exchange.domain.errors import (
     NotFound,
     Unauthenticated,
 )
-from crypto_exchange.domain.events import PasswordChanged, SessionReuseDetected
 from crypto_exchange.domain.placement import PlaceOrder
+from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.domain.state import State
-from crypto_exchange.domain.use_cases import accounts, logins, orders, wallets
+from crypto_exchange.domain.use_cases import accounts, api_keys, logins, orders, wallets
+from crypto_exchange.domain.use_cases.api_keys import WantedKey
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import AccessClaims, TokenPair
 from tests.builders import NOW_US, an_asset, usd
@@ -307,6 +311,26 @@ async def test_sessions_that_have_expired_are_forgotten(service: Service) -> Non
 
     assert [ident for _, ident in service.state.sessions] == [kept.session_id]
     assert await logins.forget_expired(service.context) == 0
+
+
+async def test_api_keys_are_forgotten_thirty_days_after_their_end(service: Service) -> None:
+    bearer = service.bearer(await service.register())
+    keys = [
+        (await api_keys.create(service.context, bearer, wanted, actor=SERVICE)).key
+        for wanted in (WantedKey(name="bot", scopes=(Scope.READ,), days=n) for n in (1, 2, 90, 90))
+    ]
+    await api_keys.end(service.context, bearer.user_id, keys[2].id, actor=SERVICE)
+    service.clock.advance(KEPT_US + 24 * 3600 * SECOND_US)
+    early = set(service.state.keys)
+
+    await logins.forget_expired(service.context)
+    late = {ident for _, ident in service.state.keys}
+    service.clock.advance(1)
+    await logins.forget_expired(service.context)
+
+    assert len(early) == 4
+    assert late == {keys[0].id, keys[1].id, keys[3].id}
+    assert {ident for _, ident in service.state.keys} == {keys[1].id, keys[3].id}
 
 
 class Meanwhile(InsecureHasher):

@@ -4,6 +4,12 @@ import msgspec
 import pytest
 
 from crypto_exchange.domain import enrolment, totp
+from crypto_exchange.domain.account_events import (
+    RecoveryCodeUsed,
+    SecondFactorDisabled,
+    SecondFactorEnrolled,
+    SecondFactorLocked,
+)
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import (
     CodesLocked,
@@ -13,12 +19,6 @@ from crypto_exchange.domain.errors import (
     SecondFactorActive,
     StepUpRequired,
     Unauthenticated,
-)
-from crypto_exchange.domain.events import (
-    RecoveryCodeUsed,
-    SecondFactorDisabled,
-    SecondFactorEnrolled,
-    SecondFactorLocked,
 )
 from crypto_exchange.domain.second_factor import (
     FRESH_US,
@@ -95,6 +95,13 @@ def test_of_the_steps_around_now_each_is_good_once_and_none_before_the_last(
 
     assert (late.refusal, early.refusal) == (None, None)
     assert isinstance(between.refusal, InvalidCode)
+
+
+def test_a_factor_says_when_it_was_confirmed_also_after_codes(active: SecondFactor) -> None:
+    wrong, good = (tried(active, [code]) for code in ("000000", code_of(STEP)))
+
+    assert (PENDING.confirmed_at_us, active.confirmed_at_us) == (0, NOW_US - 9 * 30 * 10**6)
+    assert wrong.confirmed_at_us == good.confirmed_at_us == active.confirmed_at_us
 
 
 def test_the_code_that_confirmed_is_used(active: SecondFactor) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from crypto_exchange.domain import access, audit, cashier, halting
+from crypto_exchange.domain.account_events import UserRegistered
 from crypto_exchange.domain.aggregation import seal_book
 from crypto_exchange.domain.attempt import give_up_absent, note_lost, postpone, reject
 from crypto_exchange.domain.breaks import Break, BreakKind
@@ -32,7 +33,6 @@ from crypto_exchange.domain.events import (
     PurchaseNotPlaced,
     PurchaseQuarantined,
     PurchaseRejected,
-    UserRegistered,
     Withdrawn,
 )
 from crypto_exchange.domain.late_fill import buy_late
@@ -88,12 +88,12 @@ def given_up(*orders: Order, price: str = "50000") -> OpenBatch:
     return an_open_batch(*orders, buy=None, live=False, asset=an_asset(price))
 
 
-def test_a_registration_names_the_user() -> None:
+def test_a_registration_tells_no_name() -> None:
     user = User(id=7, username="bob", password_hash="x")
 
     change = access.register(user, None, at_us=9)
 
-    assert change.events == (UserRegistered(at_us=9, user_id=7, username="bob"),)
+    assert change.events == (UserRegistered(at_us=9, user_id=7),)
 
 
 def test_deposits_and_withdrawals_say_whose_and_how_much() -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -22,7 +22,8 @@ from typing_extensions import override
 
 from crypto_exchange.adapters.memory import Silence
 from crypto_exchange.adapters.memory.audit import list_differences
-from crypto_exchange.domain.errors import TooLate
+from crypto_exchange.domain.audit_log import TERMINAL
+from crypto_exchange.domain.errors import Denied, TooLate
 from crypto_exchange.domain.late_fill import ALWAYS_US
 from crypto_exchange.domain.order import FINAL_STATES, Order, OrderState
 from crypto_exchange.domain.policy import SECOND_US, Policy, Pricing
@@ -36,7 +37,8 @@ from crypto_exchange.domain.purchase import (
     Rejected,
     RejectionKind,
 )
-from crypto_exchange.domain.use_cases import currencies, orders, reconciliation, trading
+from crypto_exchange.domain.screening import MOST_OPEN
+from crypto_exchange.domain.use_cases import currencies, orders, reconciliation, reviews, trading
 from tests.builders import coins, usd
 from tests.desk import Desk
 
@@ -79,6 +81,19 @@ class Trading(RuleBasedStateMachine):
             self.placed.extend(self.wait(self.desk.place(each)) for each in dollars)
         self.desk.exchange.script.extend(self.answer(step) for step in steps)
         self.go_on(then)
+
+    @precondition(lambda self: not self.desk.state.get_asset("BTC").halted)
+    @rule(dollars=DOLLARS)
+    def be_suspected(self, dollars: str) -> None:
+        held = [order for order in self.placed if self.desk.now(order).held]
+        try:
+            order = self.wait(self.desk.place_held(dollars))
+        except Denied:
+            assert len(held) == MOST_OPEN
+            return
+        assert order.held
+        assert len(held) < MOST_OPEN
+        self.placed.append(order)
 
     @precondition(lambda self: self.placed)
     @rule(data=st.data())
@@ -178,7 +193,21 @@ class Trading(RuleBasedStateMachine):
             )
         self.wait(currencies.halt_asset(self.desk.context, "BTC", halted=False))
 
+    @rule(data=st.data(), decide=st.sampled_from([reviews.release, reviews.refuse]))
+    def review(self, data: st.DataObject, decide: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+        """Decide on something that is held."""
+        queue = self.wait(reviews.list_open(self.desk.context))
+        if queue:
+            chosen = data.draw(st.sampled_from(queue))
+            self.wait(decide(self.desk.context, 1, chosen.id, actor=TERMINAL))
+
     # ---- always
+
+    @invariant()
+    def what_is_held_is_in_no_batch_and_waits_for_a_decision(self) -> None:
+        held = {o.id for o in self.desk.state.open_orders.values() if o.held}
+        assert not any(self.desk.state.orders[order_id].batch for order_id in held)
+        assert held == {r.order_id for r in self.desk.state.reviews.values() if not r.decided_at_us}
 
     @invariant()
     def the_books_do_not_contradict_themselves(self) -> None:

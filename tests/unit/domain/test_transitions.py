@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import msgspec
@@ -32,21 +33,22 @@ BATCH_CASES = list(product(BatchState, BatchTrigger))
 PURCHASE_CASES = list(product(PurchaseState, PurchaseTrigger))
 
 
-def by_trigger(order: Order, trigger: OrderTrigger) -> Order:
-    """Do to an order what the trigger names."""
-    match trigger:
-        case OrderTrigger.SEAL:
-            return orders.seal(order, "key")
-        case OrderTrigger.RETURN:
-            return orders.release(order)
-        case OrderTrigger.DELIVER:
-            return orders.deliver(order, order.quantity, order.total, whole=True)
-        case OrderTrigger.DELIVER_PART:
-            return orders.deliver(order, order.quantity - 1, order.total, whole=False)
-        case OrderTrigger.FAIL:
-            return orders.fail(order, Reason.DEADLINE)
-        case OrderTrigger.CANCEL:
-            return orders.cancel(order)
+BY_TRIGGER: dict[OrderTrigger, Callable[[Order], Order]] = {
+    OrderTrigger.SEAL: lambda order: orders.seal(order, "key"),
+    OrderTrigger.RETURN: orders.release,
+    OrderTrigger.DELIVER: lambda order: orders.deliver(
+        order, order.quantity, order.total, whole=True
+    ),
+    OrderTrigger.DELIVER_PART: lambda order: orders.deliver(
+        order, order.quantity - 1, order.total, whole=False
+    ),
+    OrderTrigger.FAIL: lambda order: orders.fail(order, Reason.DEADLINE),
+    OrderTrigger.CANCEL: orders.cancel,
+    OrderTrigger.CLEAR: lambda order: orders.clear(
+        msgspec.structs.replace(order, reason=Reason.UNDER_REVIEW)
+    ),
+}
+"""What a trigger names, done to an order."""
 
 
 @pytest.mark.parametrize(("state", "trigger"), ORDER_CASES)
@@ -58,9 +60,9 @@ def test_an_order_moves_as_its_table_says_or_not_at_all(
 
     if after is None:
         with pytest.raises(InvariantViolation, match=f"cannot {trigger.value} while {state.value}"):
-            by_trigger(order, trigger)
+            BY_TRIGGER[trigger](order)
     else:
-        moved = by_trigger(order, trigger)
+        moved = BY_TRIGGER[trigger](order)
         assert (moved.state, moved.version) == (after, order.version + 1)
         assert next_order_state(state, trigger) is after
 

@@ -82,6 +82,11 @@ class Customer:
     async def disable(self, code: str) -> Answer:
         return await self.post("mfa/disable/", {"code": code}, token=self.token)
 
+    async def change_password(self, new: str, code: str | None = None) -> Answer:
+        body = {"password": PASSWORD, "new_password": new}
+        body |= {} if code is None else {"code": code}
+        return await self.post("change-password/", body, token=self.token)
+
     async def move(self, how: str, dollars: str, *, key: str = "") -> Answer:
         headers = {"Idempotency-Key": key} if key else {}
         path, body = f"accounts/wallet/{how}", f'{{"amount": {dollars}}}'
@@ -127,6 +132,22 @@ class SecondFactorSuite:
         alice.token = (await alice.verify(await alice.challenge(), alice.code())).json["access"]
 
         assert (await alice.move("withdraw", "2000.00")).status == 200
+
+    async def test_a_new_password_takes_a_code_or_a_token_for_which_one_was_given(
+        self, api: Api
+    ) -> None:
+        alice = await Customer(api, self.step()).enrolled()
+        bob = await Customer(api, self.step()).enrolled()
+        bob.token = (await bob.step_up(bob.code())).json["access"]
+
+        without = await alice.change_password("battery staple")
+        wrong = await alice.change_password("battery staple", alice.wrong_code())
+        right = await alice.change_password("battery staple", alice.code())
+
+        assert (without.status, without.code) == (403, "step_up_required")
+        assert (wrong.status, wrong.code) == (401, "invalid_code")
+        assert (right.status, (await alice.log_in()).code) == (200, "invalid_credentials")
+        assert (await bob.change_password("battery staple")).status == 200
 
     async def test_the_same_code_at_the_same_time_passes_once(self, api: Api) -> None:
         alice = await Customer(api, self.step()).enrolled()

@@ -19,6 +19,8 @@ ORDER_KEYS = [
 ]  # fmt: skip
 SMALL = '{"crypto": "ABAN", "spend": 1.50}'
 CALLS = [
+    ("GET", "accounts/export/"),
+    ("POST", "accounts/close/"),
     ("GET", "accounts/wallet/"),
     ("GET", "accounts/holdings/"),
     ("GET", "accounts/sessions/"),
@@ -196,6 +198,7 @@ class ApiSuite:
             body = {"deposit": '{"amount": 1}', "withdraw": '{"amount": 1}'}.get(path[16:])
             body = SMALL if (method, path) == ("POST", "orders/") else body
             body = PASSWORDS if path.endswith("change-password/") else body
+            body = '{"password": "correct horse"}' if path.endswith("close/") else body
             answer = await api.call(method, path, body, token=pair["access"])
             assert (answer.status, answer.code) == (401, "unauthenticated"), path
 

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from crypto_exchange.entrypoints.http.addresses import find_client, read_client
+from crypto_exchange.entrypoints.http.addresses import blur, find_client, read_client
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -96,3 +96,17 @@ def test_several_headers_are_read_as_one(forwarded: Sequence[bytes], client: str
 
 def test_a_connection_without_an_address_is_one_caller() -> None:
     assert read_client(scope(None), ()) == ""  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize(
+    ("peer", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("testclient", None),
+        ("", None),
+    ],
+)
+def test_the_access_log_tells_a_network_and_no_household(peer: str, network: str | None) -> None:
+    assert blur(find_client(peer, "", ())) == network

@@ -10,23 +10,38 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from crypto_exchange.adapters.memory import MemoryClock
+from crypto_exchange.domain.api_key import MAX_KEYS, Scope
+from crypto_exchange.domain.audit_log import TERMINAL
 from crypto_exchange.domain.errors import DomainError, Unavailable
+from crypto_exchange.domain.money import DOLLAR
+from crypto_exchange.domain.risk_policy import RiskMode, RiskPolicy
 from crypto_exchange.domain.totp import step_at
-from crypto_exchange.domain.use_cases import currencies
+from crypto_exchange.domain.use_cases import accounts, administration, currencies
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.domain.user import Role, Session
+from crypto_exchange.domain.user import Role, Session, TokenPair
 from crypto_exchange.entrypoints.http.app import list_operations
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.operations import Operation
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 from tests.unit.http.api import Answer, Api
 from tests.unit.http.application import app_over
-from tests.unit.http.second_factor_suite import Customer
+from tests.unit.http.credential_matrix import ROWS
+from tests.unit.http.given_adjustments import (
+    EXAMPLE_USER,
+    close,
+    give_adjustment,
+    give_users_up_to,
+)
+from tests.unit.http.given_keys import give_key
+from tests.unit.http.given_subjects import MAKERS, give_market, give_officer, settle_factor
+from tests.unit.http.second_factor_suite import PASSWORD, Customer
 from tests.unit.http.suite import SMALL, place, register
 
 DECLARED = [(call, code) for call in list_operations() for code in call.codes]
 ROUTING_CODES = {"method_not_allowed", "invalid_request"}
 """What is refused before it is known which call is meant."""
+TAKE_CODES_TOO = {"change_password", "close_account"}
+"""A code is asked for beside the password."""
 TESTED_ELSEWHERE = {"internal_error", "unavailable", "rate_limited"}
 
 
@@ -49,6 +64,7 @@ def test_codes_have_the_statuses_of_the_specification() -> None:
     specified = """
         400 malformed_json invalid_cursor
         401 unauthenticated invalid_credentials
+        403 forbidden step_up_required account_frozen denied
         404 not_found
         409 insufficient_funds asset_halted too_late username_taken
         413 body_too_large
@@ -69,26 +85,33 @@ class Situation:
     def __init__(self, call: Operation, api: Api, context: Context, clock: MemoryClock) -> None:
         self.call, self.api, self.context, self.clock = call, api, context, clock
         self.token: str | None = None
-        self.session_id = ""
+        self.session_id, self.ident = "", "1"
         self.headers: dict[str, str] = {}
 
     async def prepare(self) -> None:
         """What makes the call succeed, or nearly."""
         if not self.call.public:
-            self.token = await self.api.register("100.00")
+            dollars = None if self.call.name == "close_account" else "100.00"
+            self.token = await self.api.register(dollars)
             self.session_id = self.context.tokens.read_access(self.token).session_id
+        if self.call.role is not Role.USER:
+            _, self.token = await give_officer(self.context, self.call.role)
+        subject = ROWS[self.call.name].subject
+        if subject in MAKERS:
+            self.ident = await MAKERS[subject](self.api, self.context)
+        if self.call.name == "propose_adjustment":
+            await give_users_up_to(self.context, EXAMPLE_USER)
         if self.call.name == "cancel_order":
             assert self.token is not None
             self.order = (await place(self.api, self.token, SMALL)).json["id"]
 
     async def send(
-        self, body: str | bytes | None = None, *, query: str = "", ident: str = "1"
+        self, body: str | bytes | None = None, *, query: str = "", ident: str = ""
     ) -> Answer:
         if body is None and self.call.request is not None:
             body = self.call.example
-        path = self.call.path.replace("{id:str}", ident).replace(
-            "{session_id:str}", self.session_id
-        )
+        path = re.sub(r"\{(id|symbol|batch):str\}", ident or self.ident, self.call.path)
+        path = re.sub(r"\{(session|key)_id:str\}", self.session_id, path)
         path += query
         return await self.api.call(
             self.call.method, path, body, token=self.token, headers=self.headers
@@ -119,7 +142,7 @@ class Situation:
         return await self.send()
 
     async def invalid_credentials(self) -> Answer:
-        wrong = {"password": "another horse"} if self.call.name == "change_password" else {}
+        wrong = {"password": "another horse"} if self.call.name in TAKE_CODES_TOO else {}
         return await self.send(json.dumps(json.loads(self.call.example or "{}") | wrong))
 
     async def username_taken(self) -> Answer:
@@ -128,19 +151,48 @@ class Situation:
 
     async def not_found(self) -> Answer:
         """A token outlives its user when the database is replaced; an order is not there at all."""
-        if self.call.name == "end_session":
+        if self.call.name in {"end_session", "end_api_key"}:
             self.session_id = "f" * 24
             return await self.send()
+        if self.call.token_optional:
+            self.token = await self.api.register()
+            return await self.send('{"code": "287082"}')
+        if self.call.name == "propose_adjustment":
+            body = json.loads(self.call.example or "{}") | {"user_id": 99}
+            return await self.send(json.dumps(body))
+        if self.call.role is not Role.USER:
+            return await self.send(ident="999999")
         session = Session(user_id=999_999, id="gone", expires_at_us=2**60)
         self.token = self.context.tokens.issue(Role.USER, session).access
-        return await self.send('{"code": "287082"}' if self.call.token_optional else None)
+        return await self.send()
+
+    async def account_frozen(self) -> Answer:
+        assert self.token is not None
+        user_id = self.context.tokens.read_access(self.token).user_id
+        user = await administration.freeze(self.context, user_id, "a test", actor=TERMINAL)
+        if user.role is not Role.USER:
+            pair = await accounts.log_in(self.context, user.username, PASSWORD)
+            assert isinstance(pair, TokenPair)
+            self.token = pair.access
+        return await self.send()
+
+    async def wrong_state(self) -> Answer:
+        """What can be done once is done twice."""
+        if self.call.name == "propose_adjustment":
+            await close(self.context, EXAMPLE_USER)
+        if self.call.name == "list_asset":
+            give_market(self.context, "DOGE")
+        await self.send()
+        return await self.send()
 
     async def invalid_code(self) -> Answer:
         customer = await self.customer()
         await customer.enroll()
         if self.call.name != "confirm_second_factor":
             await customer.confirm(customer.code())
-        return await self.send(json.dumps({"code": customer.wrong_code()}))
+        example = json.loads(self.call.example or "{}")
+        rest = example if self.call.name in TAKE_CODES_TOO else {}
+        return await self.send(json.dumps(rest | {"code": customer.wrong_code()}))
 
     async def second_factor_active(self) -> Answer:
         customer = await self.customer()
@@ -149,10 +201,48 @@ class Situation:
         return await self.send()
 
     async def step_up_required(self) -> Answer:
-        await self.second_factor_active()
-        return await self.send(self.with_amount("1000.01"))
+        if self.call.name == "enroll_second_factor":
+            await self.use_an_old_login()
+            return await self.send()
+        if self.call.name == "place_order":
+            self.enforce(RiskPolicy(mode=RiskMode.ENFORCE, dollars_per_day=31 * DOLLAR))
+            customer = await self.customer()
+            await customer.enroll()
+            await customer.confirm(customer.code())
+            await settle_factor(
+                self.context, self.context.tokens.read_access(customer.token).user_id
+            )
+            return await self.send()
+        answer = await self.second_factor_active()
+        if self.call.name in TAKE_CODES_TOO or self.call.by_officer:
+            return answer
+        amount = None if self.call.name == "create_api_key" else self.with_amount("1000.01")
+        return await self.send(amount)
+
+    async def denied(self) -> Answer:
+        self.enforce(RiskPolicy(mode=RiskMode.ENFORCE, orders_per_minute=0, withdrawals_per_day=0))
+        return await self.send()
+
+    async def forbidden(self) -> Answer:
+        """An API key with all scopes but the one that is needed."""
+        assert self.token is not None
+        user_id = self.context.tokens.read_access(self.token).user_id
+        scopes = [scope for scope in Scope if scope is not self.call.scope]
+        self.token = await give_key(self.context, user_id, *scopes)
+        return await self.send()
+
+    async def too_many_keys(self) -> Answer:
+        for _ in range(MAX_KEYS):
+            assert (await self.send()).status == 201
+        return await self.send()
+
+    async def account_not_empty(self) -> Answer:
+        self.token = await self.api.register("100.00")
+        return await self.send()
 
     async def insufficient_funds(self) -> Answer:
+        if self.call.name == "approve_adjustment":
+            return await self.send(ident=await give_adjustment(self.context, "-1.00"))
         self.token = await self.api.register()
         return await self.send()
 
@@ -167,6 +257,8 @@ class Situation:
         return await self.send('{"crypto": "ABAN", "spend": 0.01}')
 
     async def unknown_asset(self) -> Answer:
+        if self.call.role is not Role.USER:
+            return await self.send(ident="NOPE")
         return await self.send('{"crypto": "NOPE", "amount": 1}')
 
     async def asset_halted(self) -> Answer:
@@ -188,6 +280,19 @@ class Situation:
             await self.send(self.with_amount("0.02"))
         await self.send(self.with_amount("0.01"))
         return await self.send()
+
+    def enforce(self, risk: RiskPolicy) -> None:
+        """Put fraud rules in force."""
+        policy = msgspec.structs.replace(self.context.policy, risk=risk)
+        msgspec.structs.force_setattr(self.context, "policy", policy)
+
+    async def use_an_old_login(self) -> None:
+        """With an access token that is new."""
+        assert self.token is not None
+        bearer = self.context.tokens.read_access(self.token)
+        self.clock.advance(16 * 60 * 10**6)
+        session = Session(user_id=bearer.user_id, id=bearer.session_id, expires_at_us=2**60)
+        self.token = self.context.tokens.issue(Role.USER, session).access
 
     async def customer(self) -> Customer:
         """Whoever makes the call, with an authenticator at hand."""
@@ -246,7 +351,7 @@ class TestFaults:
     ) -> AsyncIterator[tuple[Api, str]]:
         ports: dict[str, Any] = dict.fromkeys(("begin", "queries", "cache", "ids"), Broken(error))
         session = Session(user_id=1, id="s", expires_at_us=2**60)
-        pair = context.tokens.issue(Role.USER, session)
+        pair = context.tokens.issue(Role.ADMIN, session)
 
         failing = msgspec.structs.replace(context, **ports)
 
@@ -322,9 +427,16 @@ async def test_the_description_names_everything(api: Api) -> None:
         "/api/v1/orders/",
         "/api/v1/accounts/wallet/deposit",
         "/api/v1/accounts/wallet/withdraw",
+        "/api/v1/admin/adjustments/",
     }
     paged = {path for (_, path), call in calls.items() if has(call, "limit", "cursor")}
-    assert paged == {"/api/v1/orders/", "/api/v1/transactions/"}
+    assert paged == {
+        "/api/v1/orders/",
+        "/api/v1/transactions/",
+        "/api/v1/admin/users/",
+        "/api/v1/admin/audit-log/",
+        "/api/v1/admin/reviews/",
+    }
 
 
 async def test_amounts_are_described_as_numbers(api: Api) -> None:

@@ -14,7 +14,7 @@ from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.use_cases import accounts
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.domain.user import ACCESS_S, AccessClaims, Session, TokenPair
+from crypto_exchange.domain.user import ACCESS_S, AccessClaims, Ended, TokenPair
 from crypto_exchange.entrypoints.http.ended import MAX_AGE_US, OVERLAP_US, EndedSessions
 
 
@@ -26,7 +26,7 @@ class Asked:
         self.since: list[int] = []
         self.error: Exception | None = None
 
-    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+    async def list_ended_sessions(self, since_us: int) -> tuple[Ended, ...]:
         self.since.append(since_us)
         await asyncio.sleep(0)
         if self.error is not None:

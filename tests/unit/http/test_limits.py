@@ -25,6 +25,7 @@ from crypto_exchange.entrypoints.http.limits import (
 from crypto_exchange.entrypoints.http.operations import Operation
 from tests.unit.http.api import Answer, Api
 from tests.unit.http.conftest import NOW_US
+from tests.unit.http.given_keys import give_key
 from tests.unit.http.suite import SMALL, move, place
 
 HOUR_US, MINUTE_US = 3_600 * 10**6, 60 * 10**6
@@ -169,6 +170,16 @@ async def test_orders_of_one_user_do_not_count_for_another_nor_for_other_calls(a
     assert (await api.call("GET", "orders/", token=one)).status == 200
 
 
+async def test_calls_with_an_api_key_count_as_its_users(api: Api, context: Context) -> None:
+    token = await api.register("500.00")
+    key = await give_key(context, context.tokens.read_access(token).user_id)
+
+    answers = [await place(api, bearer, SMALL) for bearer in (token, key, token, key, key, key)]
+
+    assert [answer.status for answer in answers] == [201] * 5 + [429]
+    assert (await place(api, token, SMALL)).status == 429
+
+
 async def test_log_ins_and_registrations_are_counted_by_address_and_apart(
     open_from: Open,
 ) -> None:
@@ -244,6 +255,18 @@ class TestAddresses:
         assert [answer.status for answer in flood] == [401] * 5 + [429]
         assert user.status == 429
         assert (await other.call("GET", "accounts/wallet/", token=token)).status == 200
+
+    async def test_a_flood_of_wrong_api_keys_is_refused_before_they_are_looked_at(
+        self, open_from: Open, context: Context
+    ) -> None:
+        token = await open_from("192.0.2.2").register()
+        key = await give_key(context, context.tokens.read_access(token).user_id)
+        api = open_from("192.0.2.1")
+
+        wrong = [f"{key[:-64]}{number:064x}" for number in range(6)]
+        flood = [await api.call("GET", "orders/", token=each) for each in wrong]
+
+        assert [answer.status for answer in flood] == [401] * 5 + [429]
 
     async def test_probes_of_health_are_never_counted(self, open_from: Open) -> None:
         api = open_from("192.0.2.1")

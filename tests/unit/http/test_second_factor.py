@@ -35,6 +35,26 @@ async def test_a_code_is_fresh_for_five_minutes(api: Api, clock: MemoryClock) ->
     assert (await alice.move("withdraw", "2000.00")).code == "step_up_required"
 
 
+async def test_it_is_enrolled_only_within_fifteen_minutes_of_a_login(
+    api: Api, clock: MemoryClock
+) -> None:
+    alice = Customer(api, STEP)
+    await alice.register()
+    pair = (await alice.log_in()).json
+
+    clock.advance(15 * MINUTE_US)
+    renewed = (await alice.post("refresh/", {"refresh": pair["refresh"]})).json
+    alice.token = renewed["access"]
+    assert (await alice.enroll()).status == 200
+    clock.advance(1)
+    refused = await alice.enroll()
+    alice.token = (await alice.log_in()).json["access"]
+
+    assert (refused.status, refused.code) == (403, "step_up_required")
+    assert "log in again" in refused.json["detail"]
+    assert (await alice.enroll()).status == 200
+
+
 async def test_after_fifteen_minutes_codes_are_looked_at_again(
     api: Api, clock: MemoryClock
 ) -> None:

@@ -72,6 +72,8 @@ def _other_values(record: Record) -> Iterator[tuple[str, str, Any]]:
     if record.get("event") == "OrderPlaced":
         yield "other route", "direct", not record["direct"]
         yield "other state", "state", OTHER_STATE[record["state"]]
+    if record.get("event") == "OrderReleased":
+        yield "other state", "state", OTHER_STATE[record["state"]]
     if record.get("fees"):
         (currency, fee), *rest = record["fees"]
         yield "more", "fees", [[currency, fee + 1], *rest]

@@ -19,11 +19,13 @@ from crypto_exchange.adapters.memory import (
     memory_context,
 )
 from crypto_exchange.adapters.memory.exchange import Executed
-from crypto_exchange.domain import access
+from crypto_exchange.domain import access, four_eyes
 from crypto_exchange.domain.asset import Asset, MarketRule
+from crypto_exchange.domain.audit_log import TERMINAL
 from crypto_exchange.domain.cashier import Deposit, Withdraw
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import Conflict, DomainError, Unavailable
+from crypto_exchange.domain.events import BalanceAdjusted
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.money import PPM, ceil_div, value_of
 from crypto_exchange.domain.order import Order
@@ -39,12 +41,14 @@ from crypto_exchange.domain.purchase import (
     Rejected,
     RejectionKind,
 )
+from crypto_exchange.domain.risk_policy import RiskMode, RiskPolicy
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.use_cases import (
     currencies,
     house,
     orders,
     reconciliation,
+    reviews,
     trading,
     wallets,
 )
@@ -375,6 +379,43 @@ class Broker:
         await self.work()
         self.exchange.down = False
 
+    def adjust(self) -> None:
+        """The house pays somebody, who gives a cent of it back, by the word of two others."""
+        for number, amount in enumerate((usd("2.50"), -usd("0.01"))):
+            adjusted = BalanceAdjusted(
+                at_us=self.clock.now_us(),
+                user_id=1,
+                key=f"{number:024x}",
+                amount=amount,
+                proposed_by=2,
+                approved_by=3,
+            )
+            self.state.apply(four_eyes.book(adjusted, wallet=self.state.wallets[1]))
+
+    async def review(self) -> None:
+        """Fraud rules hold what somebody orders: it is refused, forgotten, or released and goes on."""
+        risk = RiskPolicy(mode=RiskMode.ENFORCE, dollars_per_day=0, new_account_withdrawal=0)
+        policy = msgspec.structs.replace(self.policy, risk=risk)
+        context = msgspec.structs.replace(self.context, policy=policy)
+        held = []
+        rule = self.state.assets["ABAN"].rule
+        self.exchange.rules["ABAN"] = msgspec.structs.replace(rule, max_quantity=0)
+        await currencies.refresh_rules(context)
+        await self.set_prices(dict(self.exchange.prices))
+        for dollars in ("12.00", "3.00", "30.00", "2.50"):
+            await wallets.deposit(context, Deposit(user_id=1, amount=usd(dollars)))
+            command = PlaceOrder(user_id=1, asset="ABAN", spend=usd(dollars))
+            held.append((await orders.place(context, command))[0])
+        queue = {review.order_id: review.id for review in await reviews.list_open(context)}
+        await reviews.refuse(context, 1, queue[held[0].id], actor=TERMINAL)
+        await self.work()
+        for order in held[1:3]:
+            await reviews.release(context, 1, queue[order.id], actor=TERMINAL)
+        await orders.cancel(context, 1, held[1].id)
+        await self.drain()
+        await reviews.expire_due(context)
+        self.placed.extend(held)
+
     # ---- the exchange
 
     def answer(self, step: Step, purchase: Purchase) -> Outcome | Silence:
@@ -419,6 +460,8 @@ def a_history(seed: int, steps: int = 60, policy: Policy | None = None) -> Broke
     async def live() -> None:
         await broker.live(steps)
         await broker.drain()
+        broker.adjust()
+        await broker.review()
 
     asyncio.run(live())
     return broker

@@ -26,7 +26,7 @@ class Told:
         self.model = ReferenceModel({"pricing": "quoted", **policy}, [BTC])
         self.at_us = NOW_US
         self.said: list[str] = []
-        self.tell("UserRegistered", user_id=1, username="ann")
+        self.tell("UserRegistered", user_id=1)
         self.tell("Deposited", user_id=1, amount=usd("1000.00"))
 
     def tell(self, event: str, **fields: Any) -> list[str]:
@@ -256,6 +256,46 @@ def test_there_is_no_other_reason_to_fail(told: Told) -> None:
     assert told.fail("deadline") == [checks.REASON]
 
 
+def test_a_held_order_is_pending_and_nothing_is_bought_for_it(told: Told) -> None:
+    assert told.place(1, "3.00", state="aggregated", held=True) == [checks.ROUTING]
+    assert told.place(2, "24.00", direct=True, held=True) == []
+    assert told.place(3, "12.00", state="pending", held=True) == [checks.ROUTING]  # it is large
+    assert not told.model.must_seal("BTC", told.at_us)
+    assert checks.FINAL in told.seal(2, quantity=48_000)
+
+
+def test_a_released_order_goes_on_and_only_a_held_one_is_released(told: Told) -> None:
+    told.place(1, "24.00", direct=True, held=True)
+    told.place(2, "3.00")
+    released = {"user_id": 1, "asset": "BTC"}
+
+    assert told.tell("OrderReleased", order_id=2, state="aggregated", **released) == [
+        checks.OUTCOME
+    ]
+    assert told.tell("OrderReleased", order_id=1, state="pending", **released) == []
+    assert told.seal(1, 2, quantity=54_000) == []
+
+
+def test_held_orders_alone_are_refused_and_they_are_not_let_go_otherwise(told: Told) -> None:
+    told.place(1, "24.00", direct=True, held=True)
+    told.place(2, "3.00")
+    told.place(3, "25.00", direct=True, held=True)
+
+    assert told.fail("refused", 1) == []
+    assert told.fail("refused", 2) == [checks.REASON]
+    told.pass_time(DAY_US)
+    assert checks.REASON in told.fail("deadline", 3)
+
+
+def test_nobody_is_under_review_for_longer_than_orders_wait() -> None:
+    told = Told(on_deadline="wait")
+    told.place(1, "24.00", direct=True, held=True)
+    told.place(2, "3.00")
+
+    assert told.finish(at_us=NOW_US + DAY_US) == []
+    assert told.finish(at_us=NOW_US + DAY_US + 6 * 10**6) == [checks.END]
+
+
 def test_an_attempt_that_was_not_given_up_has_no_late_fill(told: Told) -> None:
     told.place(1, "10.00", direct=True)
     told.seal(1, quantity=20_000)
@@ -336,10 +376,17 @@ def test_a_worker_that_does_not_know_the_exchanges_clock_need_seal_nothing(told:
     assert told.model.must_seal("BTC", NOW_US)
 
 
+def test_names_that_exports_told_once_are_not_looked_at() -> None:
+    told = Told()
+
+    assert told.tell("UserRegistered", user_id=2, username="ann") == []
+    assert told.tell("UserRegistered", user_id=3, username="ANN") == []
+
+
 def test_without_a_policy_what_it_decides_is_not_checked() -> None:
     told = Told()
     told.model = ReferenceModel()
-    told.tell("UserRegistered", user_id=1, username="ann")
+    told.tell("UserRegistered", user_id=1)
     told.tell("Deposited", user_id=1, amount=usd("1000.00"))
 
     assert told.place(1, "10.00") == []
@@ -347,3 +394,34 @@ def test_without_a_policy_what_it_decides_is_not_checked() -> None:
     assert not told.model.must_seal("BTC", NOW_US)
     with pytest.raises(ValueError, match="expected a policy to quote with"):
         told.model.quote("BTC", spend=1, at_us=NOW_US, balance=0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, []),
+        ({"amount": -usd("1000.00")}, []),
+        ({"amount": -usd("1000.01")}, [checks.NEGATIVE]),
+        ({"amount": 0}, [checks.CASH]),
+        ({"amount": usd("0.001")}, [checks.CASH]),
+        ({"user_id": 9}, [checks.KNOWN]),
+        ({"approved_by": 2}, [checks.BOOKS]),
+        ({"proposed_by": 1}, [checks.BOOKS]),
+        ({"approved_by": 1}, [checks.BOOKS]),
+    ],
+)
+def test_a_balance_is_adjusted_once_by_two_who_do_not_own_it(
+    changed: dict[str, int], found: list[str]
+) -> None:
+    told = Told()
+    fields = {"user_id": 1, "key": KEY, "amount": usd("5.00"), "proposed_by": 2, "approved_by": 3}
+
+    said = told.tell("BalanceAdjusted", **{**fields, **changed})
+
+    assert said == found
+    assert told.tell("BalanceAdjusted", **fields) == [checks.BOOKS]
+    moved = changed.get("amount", usd("5.00"))
+    if not found:
+        assert told.model.accounts()["house:pnl:USD"] == -moved - usd("5.00")
+        assert told.model.wallets[1] == usd("1000.00") + moved + usd("5.00")
+        assert told.model.finish() == []

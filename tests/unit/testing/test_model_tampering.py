@@ -20,6 +20,7 @@ SEEDS = range(24)
 MOST = 8
 NOTICED = {
     "AssetHaltChanged": {"repeated": "I10", "other asset": "I3 I4 I10"},
+    "BalanceAdjusted": {"repeated": "I10", "less": "I1", "more": "I1", "other user": "I10"},
     "BatchRefunded": {
         "repeated": "I9",
         "one less": "I3",
@@ -66,6 +67,13 @@ NOTICED = {
         "one twice": "I3",
         "other asset": "I4",
         "other order": "I3 I4 I9",
+        "other user": "I3",
+    },
+    "OrderReleased": {
+        "dropped": "I3 I9 I12",
+        "repeated": "I3",
+        "other asset": "I4",
+        "other state": "I8",
         "other user": "I3",
     },
     "OrdersReturned": {
@@ -128,6 +136,7 @@ NOTICED = {
 """By kind and alteration: the invariants of which one is said to be broken, every time."""
 SOMETIMES = {
     "AssetHaltChanged": {"dropped"},  # unless it mattered
+    "BalanceAdjusted": {"dropped"},  # if nothing of it had to be given back
     "BatchRefunded": {"dropped"},  # the others at the end, if everything has ended then
     "BatchReturned": {"dropped"},
     "BatchSettled": {"dropped"},
@@ -179,7 +188,7 @@ def altered(kind: str) -> list[tuple[str, str | None]]:
 def test_every_kind_of_event_is_altered() -> None:
     kinds = {each["event"] for history, _ in histories() for each in history if "event" in each}
 
-    assert len(kinds) == 21
+    assert len(kinds) == 23
     assert {*NOTICED, *UNSEEN} == kinds | {"fills"}
 
 

@@ -91,15 +91,13 @@ def test_a_process_that_says_nothing_or_never_ends_has_found_its_bug() -> None:
     told: list[Result] = []
 
     results = run_children(
-        [
-            ("M01", python(says)),
-            ("M02", python("raise SystemError('gone')")),
-            ("M03", python("import time; time.sleep(60)")),
-        ],
+        [("M01", python(says)), ("M02", python("raise SystemError('gone')"))],
         jobs=1,
-        timeout_s=3,
+        timeout_s=60,
         tell=told.append,
     )
+    endless = [("M03", python("import time; time.sleep(60)"))]
+    results += run_children(endless, jobs=1, timeout_s=1, tell=told.append)
 
     assert [result.killed_by for result in results] == [None, "crash: exit code 1", "stuck"]
     assert results[1].message == "SystemError: gone"
@@ -129,7 +127,7 @@ def test_the_table_says_which_bugs_survived() -> None:
 
 
 def test_a_mutant_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected mutants of M01 to M88, was M99"):
+    with pytest.raises(ValueError, match="expected mutants of M01 to M90, was M99"):
         run_mutants(["M99"])
 
 

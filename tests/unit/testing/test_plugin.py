@@ -109,12 +109,15 @@ def test_what_cannot_be_meant_is_refused_with_what_was_expected_and_what_it_was(
 
 
 def test_naming_adapters_runs_the_kit_over_them_without_a_test_file(
-    sqlite: pytest.Pytester,
+    pytester: pytest.Pytester,
 ) -> None:
-    sqlite.makepyfile(test_other="def test_other(): assert False")
+    pytester.makepyfile(
+        mine="from crypto_exchange.testing import memory_adapters",
+        test_other="def test_other(): assert False",
+    )
 
-    ran = sqlite.runpytest_subprocess(
-        "--cx-adapters=sqlite_adapters:make_adapters",
+    ran = pytester.runpytest_subprocess(
+        "--cx-adapters=mine:memory_adapters",
         "--cx-seed=7",
         "--cx-report=report.json",
         f"-k=TestAdapters and ({ONE_RULE} or nothing)",
@@ -122,8 +125,8 @@ def test_naming_adapters_runs_the_kit_over_them_without_a_test_file(
     )
 
     assert ran.ret == pytest.ExitCode.OK
-    ran.stdout.fnmatch_lines(f"crypto-exchange {__version__}: *adapters=sqlite_adapters:*seed=7*")
-    report = json.loads((sqlite.path / "report.json").read_text())
+    ran.stdout.fnmatch_lines(f"crypto-exchange {__version__}: *adapters=mine:*seed=7*")
+    report = json.loads((pytester.path / "report.json").read_text())
     assert (report["version"], report["seed"], report["violations"]) == (__version__, 7, [])
     names = {check["name"] for check in report["checks"]}
     assert f"unit_of_work.{ONE_RULE}_and_nothing_is_written" in names

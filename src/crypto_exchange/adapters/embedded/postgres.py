@@ -81,6 +81,8 @@ class EmbeddedPostgres(EmbeddedServer):
             f"port={self.port}",
             "unix_socket_directories=",
             "max_connections=200",
+            # Details of errors quote rows, so names, and this log is kept for ever.
+            "log_error_verbosity=terse",
             *(() if self.durable else _NOT_DURABLE),
         ]
         return Program(

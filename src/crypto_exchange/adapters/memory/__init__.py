@@ -7,6 +7,7 @@ from crypto_exchange.adapters.memory.exchange import MemoryExchange, Silence
 from crypto_exchange.adapters.memory.limiter import FallbackLimiter, MemoryLimiter
 from crypto_exchange.adapters.memory.queue import MemoryBroker, MemoryQueue
 from crypto_exchange.adapters.memory.read_models import MemoryReadModels
+from crypto_exchange.adapters.memory.signals import MemorySignals
 from crypto_exchange.adapters.memory.sources import MemoryClock, MemoryIds
 from crypto_exchange.adapters.memory.unit_of_work import (
     MemoryBegin,
@@ -27,6 +28,7 @@ __all__ = [
     "MemoryMarket",
     "MemoryQueue",
     "MemoryReadModels",
+    "MemorySignals",
     "MemoryTally",
     "MemoryUnitOfWork",
     "OpaqueTokens",

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterator
 
+from crypto_exchange.adapters.memory.account_views import AccountViews
 from crypto_exchange.adapters.memory.audit import list_differences, scale_of
+from crypto_exchange.adapters.memory.audit_queries import MemoryAuditQueries
+from crypto_exchange.adapters.memory.kept_queries import MemoryKeptQueries
+from crypto_exchange.adapters.memory.reviews import MemoryReviewQueries
+from crypto_exchange.domain.adjustment import Adjustment, AdjustmentState
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.batch import BatchState
 from crypto_exchange.domain.breaks import Break, Difference
@@ -20,10 +26,9 @@ from crypto_exchange.domain.ledger import (
     user_account,
 )
 from crypto_exchange.domain.money import USD_SCALE
-from crypto_exchange.domain.order import Order
+from crypto_exchange.domain.order import Order, is_loose
 from crypto_exchange.domain.purchase import GIVEN_UP, IN_FLIGHT, Purchase, PurchaseState
-from crypto_exchange.domain.state import State
-from crypto_exchange.domain.user import Session
+from crypto_exchange.domain.user import Ended, Session
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
@@ -41,32 +46,20 @@ DUE_LIMIT = 200
 """How many open batches one look gives."""
 GIVEN_UP_LIMIT = 200
 """How many attempts that were given up one look gives."""
+ADJUSTMENTS_LIMIT = 200
+"""How many adjustments one look gives."""
 EXPIRED_LIMIT = 1000
 """How many sessions that have expired one look gives."""
 
 
-class MemoryReadModels:
+class MemoryReadModels(AccountViews, MemoryAuditQueries, MemoryKeptQueries, MemoryReviewQueries):
     """Every query walks through the rows: right for as many as a test has."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
 
     async def get_wallet(self, user_id: UserId) -> Wallet:
         return self._state.get_wallet(user_id)
 
     async def list_holdings(self, user_id: UserId) -> tuple[HoldingView, ...]:
-        return tuple(
-            HoldingView(
-                asset=symbol,
-                scale=asset.scale,
-                quantity=quantity,
-                cost=cost,
-                price=asset.price,
-            )
-            for (owner, symbol), (quantity, cost) in sorted(self._state.holdings.items())
-            for asset in (self._state.assets[symbol],)
-            if owner == user_id and quantity
-        )
+        return self._state.list_holdings(user_id)
 
     async def get_order(self, user_id: UserId, order_id: OrderId) -> OrderView:
         return self._order_view(self._state.get_order(user_id, order_id))
@@ -139,13 +132,25 @@ class MemoryReadModels:
         )
         return tuple(ended[:GIVEN_UP_LIMIT])
 
-    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
-        sessions = self._state.sessions.values()
-        return tuple(s for s in sessions if s.revoked and s.ended_at_us >= since_us)
+    async def list_ended_sessions(self, since_us: int) -> tuple[Ended, ...]:
+        sessions = [Ended(s.id, s.ended_at_us) for s in self._state.sessions.values()]
+        keys = [Ended(key.id, key.ended_at_us) for key in self._state.keys.values()]
+        return tuple(e for e in sessions + keys if e.ended_at_us and e.ended_at_us >= since_us)
 
     async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
         gone = (s for s in self._state.sessions.values() if s.expires_at_us < before_us)
         return tuple(sorted(gone, key=lambda session: session.expires_at_us)[:EXPIRED_LIMIT])
+
+    async def list_dead_keys(self, before_us: int) -> tuple[ApiKey, ...]:
+        dead = [key for key in self._state.keys.values() if key.is_dead(before_us)]
+        return tuple(dead[:EXPIRED_LIMIT])
+
+    async def list_adjustments(self, since_us: int) -> tuple[Adjustment, ...]:
+        def rank(each: Adjustment) -> tuple[bool, int, str]:
+            waits = each.state is AdjustmentState.PROPOSED and each.proposed_at_us >= since_us
+            return not waits, -each.proposed_at_us, each.key
+
+        return tuple(sorted(self._state.adjustments.values(), key=rank)[:ADJUSTMENTS_LIMIT])
 
     async def list_breaks(self) -> tuple[Break, ...]:
         opened = [b for b in self._state.breaks.values() if b.closed_at_us is None]
@@ -170,7 +175,7 @@ class MemoryReadModels:
     def _waiting(self) -> tuple[Waiting, ...]:
         loose: dict[Symbol, list[Order]] = defaultdict(list)
         for order in self._state.open_orders.values():
-            if order.batch is None:
+            if is_loose(order):
                 loose[order.asset].append(order)
         return tuple(
             Waiting(

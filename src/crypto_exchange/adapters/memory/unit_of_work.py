@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
+import msgspec
+
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.breaks import Break
 from crypto_exchange.domain.change import Change, StoredRequest
@@ -13,10 +17,11 @@ from crypto_exchange.domain.errors import InvariantViolation, session_ended
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
+from crypto_exchange.domain.review import Review
 from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.state import State
-from crypto_exchange.domain.user import Session, User
-from crypto_exchange.domain.views import Book, OpenBatch
+from crypto_exchange.domain.user import Session, User, require_active
+from crypto_exchange.domain.views import Belongings, Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
 
 
@@ -73,10 +78,12 @@ class MemoryUnitOfWork:
 
     async def get_wallet_of_session(self, user_id: UserId, session_id: str) -> Wallet:
         wallet = self._state.get_wallet(user_id)
-        session = self._state.sessions.get((user_id, session_id))
-        if session is None or session.revoked:
+        place = user_id, session_id
+        session = self._state.sessions.get(place) or self._state.keys.get(place)
+        if session is None or session.ended_at_us:
             raise session_ended()
-        return wallet
+        require_active(self._state.get_user(user_id).status)
+        return msgspec.structs.replace(wallet, signals=self._state.signals.get(user_id))
 
     async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
         return self._state.requests.get((user_id, operation, key))
@@ -96,8 +103,20 @@ class MemoryUnitOfWork:
     async def get_purchase(self, key: BatchKey, attempt: int) -> Purchase:
         return self._state.get_purchase(key, attempt)
 
+    async def get_belongings(self, user_id: UserId) -> Belongings:
+        return self._state.get_belongings(user_id)
+
     async def get_break(self, key: str) -> Break:
         return self._state.get_break(key)
+
+    async def get_adjustment(self, key: str) -> Adjustment:
+        return self._state.get_adjustment(key)
+
+    async def get_review(self, user_id: UserId, review_id: str) -> Review:
+        return self._state.get_review(user_id, review_id)
+
+    async def list_live_reviews(self, user_id: UserId) -> tuple[Review, ...]:
+        return self._state.list_live_reviews(user_id)
 
     async def find_user(self, username: str) -> User | None:
         return self._state.find_user(username)
@@ -113,6 +132,12 @@ class MemoryUnitOfWork:
 
     async def find_second_factor(self, user_id: UserId) -> SecondFactor | None:
         return self._state.factors.get(user_id)
+
+    async def find_api_key(self, user_id: UserId, key_id: str) -> ApiKey | None:
+        return self._state.keys.get((user_id, key_id))
+
+    async def list_api_keys(self, user_id: UserId) -> tuple[ApiKey, ...]:
+        return self._state.list_keys(user_id)
 
 
 class MemoryMarket:

@@ -8,6 +8,7 @@ from crypto_exchange.adapters.postgres.ids import PostgresIds
 from crypto_exchange.adapters.postgres.market import PostgresMarket
 from crypto_exchange.adapters.postgres.pool import Database, open_database
 from crypto_exchange.adapters.postgres.read_models import PostgresReadModels
+from crypto_exchange.adapters.postgres.signals import PostgresSignals
 from crypto_exchange.adapters.postgres.unit_of_work import PostgresBegin
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "PostgresIds",
     "PostgresMarket",
     "PostgresReadModels",
+    "PostgresSignals",
     "open_database",
 ]

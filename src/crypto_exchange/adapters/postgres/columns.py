@@ -8,7 +8,14 @@ from __future__ import annotations
 BIG, INT, NUM, TEXT, BOOL, JSON = "bigint", "integer", "numeric", "text", "boolean", "json"
 
 USERNAMES = {"username_key": TEXT, "user_id": BIG}
-USERS = {"id": BIG, "username": TEXT, "password_hash": TEXT, "role": TEXT, "version": BIG}
+USERS = {
+    "id": BIG,
+    "username": TEXT,
+    "password_hash": TEXT,
+    "role": TEXT,
+    "version": BIG,
+    "status": TEXT,
+}
 SESSIONS = {
     "user_id": BIG,
     "id": TEXT,
@@ -19,6 +26,7 @@ SESSIONS = {
     "ended_at_us": BIG,
     "device": TEXT,
     "retry": TEXT,
+    "address": TEXT,
 }
 SECOND_FACTORS = {
     "user_id": BIG,
@@ -29,8 +37,20 @@ SECOND_FACTORS = {
     "wrong": INT,
     "locked_until_us": BIG,
     "version": BIG,
+    "confirmed_at_us": BIG,
 }
-WALLETS = {"user_id": BIG, "balance": NUM, "version": BIG}
+API_KEYS = {
+    "user_id": BIG,
+    "id": TEXT,
+    "name": TEXT,
+    "scopes": TEXT,
+    "digest": TEXT,
+    "created_at_us": BIG,
+    "expires_at_us": BIG,
+    "used_at_us": BIG,
+    "ended_at_us": BIG,
+}
+WALLETS = {"user_id": BIG, "balance": NUM, "version": BIG, "activity": JSON}
 RULE = {
     "lot_step": NUM,
     "min_notional": NUM,
@@ -72,6 +92,7 @@ ORDERS = {
     "filled": NUM,
     "charged": NUM,
     "version": BIG,
+    "risk": TEXT,
 }
 BATCHES = {
     "key": TEXT,
@@ -112,6 +133,19 @@ FILLS = {
     "fee_currency": TEXT,
 }
 STATEMENTS = {"batch": TEXT, "asset": TEXT, "body": JSON}
+REVIEWS = {
+    "user_id": BIG,
+    "id": TEXT,
+    "kind": TEXT,
+    "order_id": BIG,
+    "amount": NUM,
+    "risk": TEXT,
+    "state": TEXT,
+    "opened_at_us": BIG,
+    "decided_at_us": BIG,
+    "decided_by": BIG,
+    "version": BIG,
+}
 BREAKS = {
     "key": TEXT,
     "kind": TEXT,
@@ -122,6 +156,18 @@ BREAKS = {
     "opened_at_us": BIG,
     "closed_at_us": BIG,
     "evidence": TEXT,
+    "version": BIG,
+}
+ADJUSTMENTS = {
+    "key": TEXT,
+    "user_id": BIG,
+    "amount": NUM,
+    "reason": TEXT,
+    "proposed_by": BIG,
+    "proposed_at_us": BIG,
+    "state": TEXT,
+    "decided_by": BIG,
+    "decided_at_us": BIG,
     "version": BIG,
 }
 TRANSFERS = {
@@ -136,6 +182,18 @@ TRANSFERS = {
 }
 REQUESTS = {"user_id": BIG, "operation": TEXT, "key": TEXT, "fingerprint": TEXT, "resource_id": BIG}
 EVENTS = {"user_id": BIG, "at_us": BIG, "event": TEXT, "body": JSON}
+AUDIT_LOG = {
+    "at_us": BIG,
+    "actor_id": BIG,
+    "via": TEXT,
+    "address": TEXT,
+    "request_id": TEXT,
+    "action": TEXT,
+    "user_id": BIG,
+    "subject": TEXT,
+    "details": JSON,
+}
+AUDIT_CHAIN = {"position": BIG, "entry_id": BIG, "hash": TEXT}
 HOLDINGS = {"user_id": BIG, "asset": TEXT, "quantity": NUM, "cost": NUM}
 
 TABLES = {
@@ -143,6 +201,7 @@ TABLES = {
     "users": USERS,
     "sessions": SESSIONS,
     "second_factors": SECOND_FACTORS,
+    "api_keys": API_KEYS,
     "wallets": WALLETS,
     "assets": ASSETS,
     "inventory": INVENTORY,
@@ -152,7 +211,11 @@ TABLES = {
     "fills": FILLS,
     "statements": STATEMENTS,
     "breaks": BREAKS,
+    "reviews": REVIEWS,
+    "adjustments": ADJUSTMENTS,
     "transfers": TRANSFERS,
     "requests": REQUESTS,
+    "audit_log": AUDIT_LOG,
+    "audit_chain": AUDIT_CHAIN,
     "events": EVENTS,
 }

@@ -12,14 +12,15 @@ from crypto_exchange.adapters.postgres.failures import translated
 from crypto_exchange.adapters.postgres.pool import Database
 from crypto_exchange.adapters.postgres.tables import metadata
 
-_SECRET = frozenset({"password_hash", "recovery", "sealed"})
+_SECRET = frozenset({"password_hash", "recovery", "sealed", "digest"})
+_JSON = frozenset({"activity", "body", "details"})
 
 
 async def dump_rows(database: Database) -> AsyncIterator[bytes]:
     """Yield `{"table": …, "row": {…}}` for every row, from one snapshot, by table and key.
 
-    Integers are JSON numbers in the units of the columns. Password hashes and what
-    second factors are made of are left out.
+    Integers are JSON numbers in the units of the columns. Password hashes, digests
+    of API keys and what second factors are made of are left out.
     """
     async with database.connection() as connection:
         with translated():
@@ -39,6 +40,6 @@ def _select(table: Table) -> str:
 
 def _line(table: Table, row: asyncpg.Record) -> bytes:
     fields = dict(row)
-    if "body" in fields:  # JSON already
-        fields["body"] = msgspec.Raw(fields["body"].encode())
+    for name in _JSON & fields.keys():
+        fields[name] = msgspec.Raw(fields[name].encode())
     return msgspec.json.encode({"table": str(table.name), "row": fields}) + b"\n"

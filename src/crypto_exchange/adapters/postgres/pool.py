@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from crypto_exchange.adapters.postgres.failures import DRIVER_ERRORS, ConnectionLost, translated
+from crypto_exchange.adapters.postgres.privileges import SERVICE_ROLE
+from crypto_exchange.domain.errors import Unavailable
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Result = TypeVar("Result")
@@ -20,6 +22,8 @@ _WAIT_S = 3
 """For a connection and for a lock: shorter, since a command may have to wait for both."""
 _SERVER_SETTINGS = {
     "jit": "off",
+    # Unless it is named, the schema of temporary tables comes first, and they hide those of the service.
+    "search_path": "public, pg_temp",
     # One look-up by key for every row of an array, whatever the statistics say: so rows are locked in
     # the order of the array, which is that of their keys, and two settlements do not deadlock.
     "enable_seqscan": "off",
@@ -104,22 +108,24 @@ async def open_database(
     application_name: str = "crypto-exchange",
     patience_s: int = _PATIENCE_S,
     wait_s: int = _WAIT_S,
+    role: str = SERVICE_ROLE,
 ) -> Database:
     """Connect. A connection or a lock is waited for `wait_s` seconds at most, a new connection or the
-    end of a statement for `patience_s`. `max_size` is at least 2.
+    end of a statement for `patience_s`. `max_size` is at least 2. Every connection acts as `role`.
 
     Raises:
-        Unavailable: there is no answer in time.
+        Unavailable: there is no answer in time, or the login may not act so.
     """
     settings = {
         "application_name": application_name,
+        "role": role,
         "lock_timeout": f"{wait_s}s",
         "statement_timeout": f"{patience_s}s",
         # A process that was stopped or cut off in the middle must not keep an asset's lock.
         "idle_in_transaction_session_timeout": f"{2 * patience_s}s",
         **_SERVER_SETTINGS,
     }
-    with translated():
+    with translated(), _acting_as(role):
         pool = await asyncpg.create_pool(
             dsn,
             min_size=min_size,
@@ -140,6 +146,18 @@ async def prepare_connection(connection: asyncpg.Connection[asyncpg.Record]) -> 
     await connection.set_type_codec(
         "numeric", schema="pg_catalog", encoder=str, decoder=int, format="text"
     )
+
+
+@contextmanager
+def _acting_as(role: str) -> Iterator[None]:
+    try:
+        yield
+    except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
+        raise Unavailable(
+            f"Postgres: expected a login that may act as {role}, was one that may not ({error});"
+            " `crypto-exchange migrate` creates that role, and an administrator of the server can"
+            " grant it to the login"
+        ) from error
 
 
 async def _keep(_: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -6,10 +6,23 @@ import asyncpg
 import msgspec
 
 from crypto_exchange.adapters.postgres import audit
-from crypto_exchange.adapters.postgres.columns import ASSETS, BREAKS, ORDERS, PURCHASES, SESSIONS
-from crypto_exchange.adapters.postgres.pool import Connection, Database
-from crypto_exchange.adapters.postgres.rows import read, read_asset
+from crypto_exchange.adapters.postgres.account_views import AccountViews
+from crypto_exchange.adapters.postgres.audit_queries import PostgresAuditQueries
+from crypto_exchange.adapters.postgres.columns import (
+    ADJUSTMENTS,
+    API_KEYS,
+    ASSETS,
+    BREAKS,
+    ORDERS,
+    PURCHASES,
+    SESSIONS,
+)
+from crypto_exchange.adapters.postgres.kept_queries import PostgresKeptQueries
+from crypto_exchange.adapters.postgres.reviews import ReviewQueries
+from crypto_exchange.adapters.postgres.rows import read, read_api_key, read_asset, read_wallet
 from crypto_exchange.adapters.postgres.statements import FIND_WAITING, GET_WALLET
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.errors import NotFound
@@ -17,7 +30,7 @@ from crypto_exchange.domain.ids import OrderId, UserId
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, USD_SCALE
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
-from crypto_exchange.domain.user import Session
+from crypto_exchange.domain.user import Ended, Session
 from crypto_exchange.domain.views import (
     Cursor,
     Due,
@@ -34,6 +47,7 @@ from crypto_exchange.domain.wallet import Wallet
 _ENOUGH_BATCHES = 200
 _ENOUGH_GIVEN_UP = 200
 _ENOUGH_SESSIONS = 1_000
+_ENOUGH_ADJUSTMENTS = 200
 _NEWEST = Cursor(2**63 - 1, 2**63 - 1)
 
 _HOLDINGS = """
@@ -47,17 +61,22 @@ _ORDER = f"{_ORDERS} AND o.id = $2"
 _ORDERS_PAGE = f"""{_ORDERS} AND (o.created_at_us, o.id) < ($2, $3)
  ORDER BY o.created_at_us DESC, o.id DESC LIMIT $4"""
 _TRANSACTIONS = """
-SELECT id, CASE WHEN kind IN ('deposit', 'refund') THEN amount ELSE -amount END AS amount, order_id,
-       at_us AS created_at_us
+SELECT id, CASE WHEN kind IN ('deposit', 'refund') OR kind = 'adjustment' AND credit LIKE 'user:%'
+                THEN amount ELSE -amount END AS amount, order_id, at_us AS created_at_us
   FROM transfers
- WHERE user_id = $1 AND kind IN ('deposit', 'withdrawal', 'purchase', 'refund')"""
+ WHERE user_id = $1 AND kind IN ('deposit', 'withdrawal', 'purchase', 'refund', 'adjustment')"""
 _TRANSACTION = f"{_TRANSACTIONS} AND id = $2"
 _TRANSACTIONS_PAGE = f"""{_TRANSACTIONS} AND (at_us, id) < ($2, $3)
  ORDER BY at_us DESC, id DESC LIMIT $4"""
 _ASSETS = f"""SELECT {", ".join(ASSETS)} FROM assets ORDER BY symbol COLLATE "C\""""  # noqa: S608 - our own names
 _SESSIONS = f"SELECT {', '.join(SESSIONS)} FROM sessions"  # noqa: S608 - our own names
-_ENDED_SESSIONS = f"{_SESSIONS} WHERE ended_at_us > 0 AND ended_at_us >= $1"
+_ENDED_SESSIONS = """
+SELECT id, ended_at_us FROM sessions WHERE ended_at_us > 0 AND ended_at_us >= $1
+UNION ALL SELECT id, ended_at_us FROM api_keys WHERE ended_at_us > 0 AND ended_at_us >= $1"""
 _EXPIRED_SESSIONS = f"{_SESSIONS} WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2"
+_DEAD_KEYS = f"""
+SELECT {", ".join(API_KEYS)} FROM api_keys
+ WHERE ended_at_us > 0 AND ended_at_us < $1 OR expires_at_us < $1 LIMIT $2"""  # noqa: S608 - our own names
 _LEDGER = """
 SELECT account, currency, CASE WHEN currency = 'USD' THEN $1::integer
             ELSE coalesce((SELECT scale FROM assets WHERE symbol = currency), $2::integer) END AS scale,
@@ -80,6 +99,9 @@ _GIVEN_UP = f"""{_PURCHASES} WHERE state IN ('rejected', 'not_placed') AND times
  ORDER BY state = 'rejected', timestamp_ms DESC, batch COLLATE "C", attempt LIMIT $2"""
 _BREAKS = f"""SELECT {", ".join(BREAKS)} FROM breaks WHERE closed_at_us IS NULL
  ORDER BY opened_at_us, key COLLATE "C\""""  # noqa: S608 - our own names
+_ADJUSTMENTS = f"""SELECT {", ".join(ADJUSTMENTS)} FROM adjustments
+ ORDER BY NOT (state = 'proposed' AND proposed_at_us >= $1), proposed_at_us DESC, key COLLATE "C"
+ LIMIT $2"""  # noqa: S608 - our own names
 # What moves at the venue is the house's, so users' transfers need not be looked at.
 _MIRROR = """
 SELECT json_build_object(
@@ -96,17 +118,14 @@ SELECT json_build_object(
   'prices', coalesce((SELECT json_object_agg(symbol, price) FROM assets WHERE price IS NOT NULL), '{}'))"""
 
 
-class PostgresReadModels:
+class PostgresReadModels(AccountViews, PostgresAuditQueries, PostgresKeptQueries, ReviewQueries):
     """Implements `ReadModels`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def get_wallet(self, user_id: UserId) -> Wallet:
         row = await self._database.fetchrow(GET_WALLET, user_id)
         if row is None:
             raise NotFound("wallet of user", user_id)
-        return Wallet(*row)
+        return read_wallet(*row)
 
     async def list_holdings(self, user_id: UserId) -> tuple[HoldingView, ...]:
         rows = await self._database.fetch(_HOLDINGS, user_id)
@@ -168,13 +187,21 @@ class PostgresReadModels:
         rows = await self._database.fetch(_GIVEN_UP, since_ms, _ENOUGH_GIVEN_UP)
         return tuple(read(Purchase, row) for row in rows)
 
-    async def list_ended_sessions(self, since_us: int) -> tuple[Session, ...]:
+    async def list_ended_sessions(self, since_us: int) -> tuple[Ended, ...]:
         rows = await self._database.fetch(_ENDED_SESSIONS, since_us)
-        return tuple(read(Session, row) for row in rows)
+        return tuple(read(Ended, row) for row in rows)
 
     async def list_expired_sessions(self, before_us: int) -> tuple[Session, ...]:
         rows = await self._database.fetch(_EXPIRED_SESSIONS, before_us, _ENOUGH_SESSIONS)
         return tuple(read(Session, row) for row in rows)
+
+    async def list_dead_keys(self, before_us: int) -> tuple[ApiKey, ...]:
+        rows = await self._patiently(_DEAD_KEYS, before_us, _ENOUGH_SESSIONS)
+        return tuple(read_api_key(row) for row in rows)
+
+    async def list_adjustments(self, since_us: int) -> tuple[Adjustment, ...]:
+        rows = await self._database.fetch(_ADJUSTMENTS, since_us, _ENOUGH_ADJUSTMENTS)
+        return tuple(read(Adjustment, row) for row in rows)
 
     async def list_breaks(self) -> tuple[Break, ...]:
         return tuple(read(Break, row) for row in await self._database.fetch(_BREAKS))
@@ -185,15 +212,6 @@ class PostgresReadModels:
     async def get_mirror(self) -> Mirror:
         text = await self._patiently(_MIRROR, USD_SCALE)
         return msgspec.json.decode(text[0][0], type=Mirror)
-
-    async def _patiently(self, sql: str, *args: object) -> list[asyncpg.Record]:
-        """A read that may walk through the whole ledger."""
-
-        async def read_all(connection: Connection) -> list[asyncpg.Record]:
-            async with audit.patience(connection):
-                return await connection.fetch(sql, *args, timeout=audit.PATIENCE_S)
-
-        return await self._database.load(read_all)
 
 
 def _order_view(row: asyncpg.Record) -> OrderView:

@@ -9,19 +9,30 @@ import asyncpg
 import msgspec
 
 from crypto_exchange.adapters.postgres.statements import Move
+from crypto_exchange.domain.activity import NO_ACTIVITY, Activity, Signals
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.audit_log import Action, AuditEntry, LoggedEntry, Via, known
 from crypto_exchange.domain.change import Transition
 from crypto_exchange.domain.events import AnyEvent
 from crypto_exchange.domain.ledger import Transfer
 from crypto_exchange.domain.purchase import Fill, Purchase
 from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.statement import Statement
+from crypto_exchange.domain.user import User
+from crypto_exchange.domain.wallet import Wallet
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 Row = TypeVar("Row", bound=msgspec.Struct)
 
-_FOREIGN_WORDS = frozenset({"message", "evidence"})
+_FOREIGN_WORDS = frozenset({"message", "evidence", "subject"})
 """What an exchange or a person has said."""
+
+_LISTS_OF_WORDS = frozenset({"recovery", "scopes"})
+
+_ACTIVITY = msgspec.json.Decoder(Activity)
+_SIGNALS = msgspec.json.Decoder(Signals)
+_DETAILS = msgspec.json.Decoder(dict[str, str | int])
 
 Columns: TypeAlias = list[Sequence[object]]
 """The arrays of a statement, one per column."""
@@ -42,6 +53,50 @@ def read_second_factor(record: asyncpg.Record) -> SecondFactor:
     """A second factor, the hashes of whose recovery codes are one text."""
     row = dict(record)
     return msgspec.convert({**row, "recovery": row["recovery"].split()}, SecondFactor)
+
+
+def read_api_key(record: asyncpg.Record) -> ApiKey:
+    """An API key, whose scopes are one text."""
+    row = dict(record)
+    return msgspec.convert({**row, "scopes": row["scopes"].split()}, ApiKey)
+
+
+def read_entry(record: asyncpg.Record) -> LoggedEntry:
+    """An entry of the audit log, whatever somebody put there: nothing may hide it, or those beside it."""
+    row = {name: record[name] for name in LoggedEntry.__struct_fields__}
+    words = {"via": known(Via, row["via"]), "action": known(Action, row["action"])}
+    return LoggedEntry(**{**row, **words, "details": _read_details(row["details"])})
+
+
+def _read_details(text: str) -> dict[str, str | int]:
+    """Details are JSON; what can be none is one of them, as a text."""
+    try:
+        return _DETAILS.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {"": text}
+
+
+def read_wallet(
+    user_id: int, balance: int, version: int, activity: str, signals: str | None = None
+) -> Wallet:
+    """A wallet; what its user has done, and what the worker found about them (None: nothing), are JSON."""
+    return Wallet(user_id, balance, version, _ACTIVITY.decode(activity), read_signals(signals))
+
+
+def read_signals(body: str | None) -> Signals | None:
+    """What the worker found about a user; None if nothing."""
+    return None if body is None else _SIGNALS.decode(body)
+
+
+def write_activity(activity: Activity | None) -> str | None:
+    """As it is kept; None if it is not to be written."""
+    return None if activity is None else msgspec.json.encode(activity).decode()
+
+
+def wallet_columns(users: Iterable[User], activity: Activity | None) -> Columns:
+    """Columns of `WALLETS` for new users."""
+    kept = write_activity(activity or NO_ACTIVITY)
+    return _transpose((user.id, 0, 0, kept) for user in users)
 
 
 def columns(rows: Iterable[msgspec.Struct]) -> Columns:
@@ -85,6 +140,16 @@ def event_columns(events: Iterable[AnyEvent]) -> Columns:
     )
 
 
+def audit_columns(entries: Iterable[AuditEntry]) -> Columns:
+    """Columns of `AUDIT_LOG`: details as JSON."""
+    rows = (plain(entry) for entry in entries)
+    return _transpose(
+        (*row.values(), msgspec.json.encode(details).decode())
+        for row in rows
+        for details in (row.pop("details"),)
+    )
+
+
 def fill_columns(fills: Iterable[tuple[Purchase, Fill]]) -> Columns:
     """Columns of `FILLS`: a trade beside the attempt that it belongs to."""
     return _transpose(
@@ -99,14 +164,14 @@ def statement_columns(statements: Iterable[Statement]) -> Columns:
 
 
 def plain(row: msgspec.Struct) -> dict[str, Any]:
-    """A Struct's fields by name, enums by value, an asset's rule flat, recovery codes as one text; text that
-    Postgres can hold.
+    """A Struct's fields by name, enums by value, an asset's rule flat, recovery codes and scopes as one
+    text; text that Postgres can hold.
     """
     fields: dict[str, Any] = msgspec.to_builtins(row)
     if "rule" in fields:
         fields = fields.pop("rule") | fields
-    if "recovery" in fields:
-        fields["recovery"] = " ".join(fields["recovery"])
+    for name in _LISTS_OF_WORDS & fields.keys():
+        fields[name] = " ".join(fields[name])
     for name in _FOREIGN_WORDS & fields.keys():
         # They may hold anything; text in Postgres has no NUL.
         fields[name] = fields[name] and fields[name].replace("\0", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from crypto_exchange.adapters.postgres.pool import Database
+from crypto_exchange.adapters.postgres.privileges import grant
 from crypto_exchange.domain.errors import Unavailable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,16 +26,18 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def migrate(dsn: str, revision: str = "head") -> None:
-    """Bring a database to the newest schema, or up to an older one. Blocks: call it in a thread where
-    a loop runs.
+    """Bring a database to the newest schema, or up to an older one, and say what the service may do
+    there. Blocks: call it in a thread where a loop runs.
 
     Raises:
-        Unavailable: the database cannot be reached, or is locked by somebody for too long.
+        Unavailable: the database cannot be reached, is locked by somebody for too long, or lacks the
+            service's role.
     """
     try:
         with _ONE_AT_A_TIME:
             _commands(dsn).upgrade(revision)
-    except (DBAPIError, OSError) as error:
+            asyncio.run(grant(dsn, timeout_s=_CONNECT_PATIENCE_S))
+    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
         raise Unavailable(f"Postgres could not be migrated: {error}") from error
 
 

@@ -12,6 +12,8 @@ from functools import cache
 import msgspec
 
 from crypto_exchange.adapters.postgres.columns import (
+    ADJUSTMENTS,
+    API_KEYS,
     ASSETS,
     BREAKS,
     ORDERS,
@@ -79,6 +81,18 @@ MOVE_BREAKS = Move(
     guard=("version",),
     writes=("closed_at_us", "evidence", "version"),
 )
+MOVE_ADJUSTMENTS = Move(
+    table="adjustments",
+    key=("user_id", "key"),
+    guard=("version",),
+    writes=("state", "decided_by", "decided_at_us", "version"),
+)
+MOVE_REVIEWS = Move(
+    table="reviews",
+    key=("user_id", "id"),
+    guard=("version",),
+    writes=("state", "decided_at_us", "decided_by", "version"),
+)
 MOVE_SESSIONS = Move(
     table="sessions",
     key=("user_id", "id"),
@@ -91,8 +105,14 @@ MOVE_FACTORS = Move(
     guard=("version",),
     writes=tuple(name for name in SECOND_FACTORS if name != "user_id"),
 )
+MOVE_KEYS = Move(
+    table="api_keys", key=("user_id", "id"), guard=("ended_at_us",), writes=("ended_at_us",)
+)
 MOVE_USERS = Move(
-    table="users", key=("id",), guard=("version",), writes=("password_hash", "version")
+    table="users",
+    key=("id",),
+    guard=("version",),
+    writes=("username", "password_hash", "role", "version", "status"),
 )
 MOVE_ASSETS = Move(
     table="assets",
@@ -115,18 +135,23 @@ UPDATE wallets AS t SET balance = t.balance + n.amount, version = t.version + 1
   FROM unnest($1::bigint[], $2::numeric[]) AS n(user_id, amount)
  WHERE t.user_id = n.user_id"""
 ADD_TO_WALLET = """
-UPDATE wallets SET balance = balance + $3, version = version + $4 WHERE user_id = $1 AND version = $2"""
+UPDATE wallets SET balance = balance + $3, activity = coalesce($5::json, activity),
+       version = version + $4 WHERE user_id = $1 AND version = $2"""
 ADD_TO_HOLDINGS = """
 INSERT INTO holdings AS t (user_id, asset, quantity, cost)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[])
     ON CONFLICT (user_id, asset) DO UPDATE
    SET quantity = t.quantity + excluded.quantity, cost = t.cost + excluded.cost"""
 LOCK_WALLET = "SELECT 1 AS one FROM wallets WHERE user_id = $1 AND version = $2 FOR UPDATE"
+SET_ACTIVITY = "UPDATE wallets SET activity = $3 WHERE user_id = $1 AND version = $2"
 
-GET_WALLET = "SELECT user_id, balance, version FROM wallets WHERE user_id = $1"
+GET_WALLET = "SELECT user_id, balance, version, activity FROM wallets WHERE user_id = $1"
 GET_WALLET_OF_SESSION = """
-SELECT user_id, balance, version,
-       EXISTS (SELECT FROM sessions WHERE user_id = $1 AND id = $2 AND ended_at_us = 0) AS lives
+SELECT user_id, balance, version, activity,
+       EXISTS (SELECT FROM sessions WHERE user_id = $1 AND id = $2 AND ended_at_us = 0)
+       OR EXISTS (SELECT FROM api_keys WHERE user_id = $1 AND id = $2 AND ended_at_us = 0) AS lives,
+       (SELECT status FROM users WHERE id = $1) AS status,
+       (SELECT body FROM user_signals WHERE user_id = $1) AS signals
   FROM wallets WHERE user_id = $1"""
 FIND_REQUEST = """
 SELECT user_id, operation, key, fingerprint, resource_id
@@ -135,6 +160,7 @@ GET_ORDER = f"SELECT {', '.join(ORDERS)} FROM orders WHERE user_id = $1 AND id =
 GET_ASSET = f"SELECT {', '.join(ASSETS)} FROM assets WHERE symbol = $1"  # noqa: S608 - our own names
 GET_PURCHASE = f"SELECT {', '.join(PURCHASES)} FROM purchases WHERE batch = $1 AND attempt = $2"  # noqa: S608 - our own names
 GET_BREAK = f"SELECT {', '.join(BREAKS)} FROM breaks WHERE key = $1"  # noqa: S608 - our own names
+GET_ADJUSTMENT = f"SELECT {', '.join(ADJUSTMENTS)} FROM adjustments WHERE key = $1"  # noqa: S608 - our own names
 GET_USER = f"SELECT {', '.join(USERS)} FROM users WHERE id = $1"  # noqa: S608 - our own names
 FIND_USER_ID = "SELECT user_id FROM usernames WHERE username_key = $1"
 FIND_SESSION = f"SELECT {', '.join(SESSIONS)} FROM sessions WHERE user_id = $1 AND id = $2"  # noqa: S608 - our own names
@@ -142,8 +168,19 @@ LIST_SESSIONS = f"""
 SELECT {", ".join(SESSIONS)} FROM sessions WHERE user_id = $1 AND ended_at_us = 0
  ORDER BY created_at_us, id"""  # noqa: S608 - our own names
 FIND_SECOND_FACTOR = f"SELECT {', '.join(SECOND_FACTORS)} FROM second_factors WHERE user_id = $1"  # noqa: S608 - our own names
+FIND_KEY = f"SELECT {', '.join(API_KEYS)} FROM api_keys WHERE user_id = $1 AND id = $2"  # noqa: S608 - our own names
+LIST_KEYS = f"""
+SELECT {", ".join(API_KEYS)} FROM api_keys WHERE user_id = $1 AND ended_at_us = 0
+ ORDER BY created_at_us, id"""  # noqa: S608 - our own names
+NOTE_KEY_USES = """
+UPDATE api_keys AS t SET used_at_us = greatest(t.used_at_us, n.at_us)
+  FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(user_id, id, at_us)
+ WHERE t.user_id = n.user_id AND t.id = n.id"""
 FORGET_SESSIONS = """
 DELETE FROM sessions AS t USING unnest($1::bigint[], $2::text[]) AS n(user_id, id)
+ WHERE t.user_id = n.user_id AND t.id = n.id"""
+FORGET_KEYS = """
+DELETE FROM api_keys AS t USING unnest($1::bigint[], $2::text[]) AS n(user_id, id)
  WHERE t.user_id = n.user_id AND t.id = n.id"""
 LOCK_INVENTORY = "SELECT 1 FROM inventory WHERE asset = $1 FOR UPDATE"
 LOCK_PURCHASES = "SELECT 1 FROM purchases WHERE batch = $1 AND asset = $2 FOR UPDATE"
@@ -152,7 +189,7 @@ FIND_BATCH_ASSET = "SELECT asset FROM batches WHERE key = $1"
 
 # The rule is a part of the row: readers take the fields they know from either.
 _ASSET_JSON = "to_jsonb(a) || jsonb_build_object('rule', to_jsonb(a))"
-_LOOSE = "state IN ('pending', 'aggregated') AND batch IS NULL"
+_LOOSE = "state IN ('pending', 'aggregated') AND batch IS NULL AND reason IS NULL"
 
 
 def _oldest(*, direct: bool) -> str:
@@ -192,11 +229,11 @@ def user_command(tables: tuple[str, ...], *, move: bool) -> str:
     """One user's command as one statement: all of it, or nothing if a row is not as loaded.
 
     $1 user, $2 the wallet's version as loaded, $3 what is added to it, $4 by how much its version
-    rises; then the values of one row for each table, and of the order to move. Answers with the number
+    rises, $5 the user's activity after it (NULL: as it is); then the values of one row for each table, and of the order to move. Answers with the number
     of wallets written. When an order is moved the wallet is locked before, so that either both match
     or neither is written.
     """
-    inserts, first = {}, 5
+    inserts, first = {}, 6
     for table in tables:
         names = ", ".join(TABLES[table])
         values = ", ".join(_numbered(TABLES[table].values(), first))

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from crypto_exchange.adapters.postgres import trade_tables
+from crypto_exchange.adapters.postgres import audit_tables, signal_tables, trade_tables
 from crypto_exchange.adapters.postgres.column_kinds import (
     amount,
     big,
@@ -31,10 +31,10 @@ from crypto_exchange.adapters.postgres.column_kinds import (
     words,
 )
 
-__all__ = ["metadata", "order_ids", "trade_tables"]
+__all__ = ["audit_tables", "metadata", "order_ids", "signal_tables", "trade_tables"]
 
 _LARGEST_ID = 2**53 - 1
-_MOVES_WALLET = "kind IN ('deposit', 'withdrawal', 'purchase', 'refund')"
+_MOVES_WALLET = "kind IN ('deposit', 'withdrawal', 'purchase', 'refund', 'adjustment')"
 
 user_ids = Sequence("user_ids", start=1, maxvalue=_LARGEST_ID, metadata=metadata)
 order_ids = Sequence(
@@ -60,8 +60,10 @@ users = Table(
     *big("id"),
     *words("username", "password_hash", "role"),
     *big("version"),
+    *words("status"),
     PrimaryKeyConstraint("id"),
     one_of("role", "user", "operator", "admin"),
+    one_of("status", "active", "frozen", "closed"),
 )
 
 sessions = Table(
@@ -71,11 +73,12 @@ sessions = Table(
     *words("id"),
     *small("generation"),
     *big("expires_at_us", "ended_at_us", "created_at_us", "used_at_us"),
-    *words("device", "retry"),
+    *words("device", "retry", "address"),
     PrimaryKeyConstraint("user_id", "id"),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
     Index("ix_sessions_ended", "ended_at_us", postgresql_where=text("ended_at_us > 0")),
     Index("ix_sessions_expiry", "expires_at_us"),
+    Index("ix_sessions_used", "used_at_us", postgresql_where=text("address <> ''")),
 )
 
 second_factors = Table(
@@ -85,12 +88,24 @@ second_factors = Table(
     *words("sealed", "state", "recovery"),
     *big("last_step"),
     *small("wrong"),
-    *big("locked_until_us", "version"),
+    *big("locked_until_us", "version", "confirmed_at_us"),
     PrimaryKeyConstraint("user_id"),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
     one_of("state", "pending", "active", "off"),
 )
 """One of a user. `sealed` is encrypted, `recovery` are hashes with spaces between."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    *big("user_id"),
+    *words("id", "name", "scopes", "digest"),
+    *big("created_at_us", "expires_at_us", "used_at_us", "ended_at_us"),
+    PrimaryKeyConstraint("user_id", "id"),
+    ForeignKeyConstraint(["user_id"], ["users.id"]),
+    Index("ix_api_keys_ended", "ended_at_us", postgresql_where=text("ended_at_us > 0")),
+)
+"""`scopes` are words with spaces between."""
 
 wallets = Table(
     "wallets",
@@ -98,6 +113,7 @@ wallets = Table(
     *big("user_id"),
     *amount("balance"),
     *big("version"),
+    Column("activity", JSON, nullable=False),
     PrimaryKeyConstraint("user_id"),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
     CheckConstraint("balance >= 0", name="balance"),
@@ -158,6 +174,27 @@ transfers = Table(
     Index("ix_transfers_wallet", "user_id", "at_us", "id", postgresql_where=text(_MOVES_WALLET)),
 )
 """The ledger, never edited. `debit` and `credit` are accounts by their printed names."""
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    *words("key"),
+    *big("user_id"),
+    *amount("amount"),
+    *words("reason"),
+    *big("proposed_by", "proposed_at_us"),
+    *words("state"),
+    *big("decided_by", "decided_at_us", nullable=True),
+    *big("version"),
+    PrimaryKeyConstraint("user_id", "key"),
+    one_of("state", "proposed", "approved", "rejected"),
+    CheckConstraint("amount <> 0", name="amount"),
+    CheckConstraint("(state = 'proposed') = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("(decided_by IS NULL) = (decided_at_us IS NULL)", name="dated"),
+    CheckConstraint("state <> 'approved' OR decided_by <> proposed_by", name="four_eyes"),
+    Index("ix_adjustments_key", "key"),
+)
+"""An administrator proposes, another one decides: by the key alone, then on the user's own machine."""
 
 requests = Table(
     "requests",

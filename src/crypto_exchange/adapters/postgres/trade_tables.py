@@ -23,7 +23,7 @@ from crypto_exchange.adapters.postgres.column_kinds import (
     words,
 )
 
-_LOOSE = "state IN ('pending', 'aggregated') AND batch IS NULL"
+_LOOSE = "state IN ('pending', 'aggregated') AND batch IS NULL AND reason IS NULL"
 _MEMBER = "state = 'pending' AND batch IS NOT NULL"
 _IN_FLIGHT = "state IN ('submitting', 'unknown', 'quarantined')"
 _GIVEN_UP = "state IN ('rejected', 'not_placed')"
@@ -40,7 +40,7 @@ orders = Table(
     *words("reason", "batch", nullable=True),
     *amount("filled", "charged"),
     *big("version"),
-    *words("pricing"),
+    *words("pricing", "risk"),
     PrimaryKeyConstraint("user_id", "id"),
     one_of("pricing", "quoted", "average"),
     one_of(
@@ -57,6 +57,9 @@ orders = Table(
     CheckConstraint("total > 0", name="total"),
     CheckConstraint("filled >= 0", name="filled"),
     CheckConstraint("charged >= 0 AND charged <= total", name="charged"),
+    CheckConstraint(
+        "reason <> 'under_review' OR (state = 'pending' AND batch IS NULL)", name="held"
+    ),
     Index("ix_orders_page", "user_id", "created_at_us", "id"),
     Index(
         "ix_orders_loose",
@@ -68,6 +71,33 @@ orders = Table(
     ),
     Index("ix_orders_member", "batch", postgresql_where=text(_MEMBER)),
 )
+
+reviews = Table(
+    "reviews",
+    metadata,
+    *big("user_id"),
+    *words("id", "kind"),
+    *big("order_id", nullable=True),
+    *amount("amount"),
+    *words("risk", "state"),
+    *big("opened_at_us", "decided_at_us", "decided_by", "version"),
+    PrimaryKeyConstraint("user_id", "id"),
+    one_of("kind", "order", "withdrawal"),
+    one_of("state", "open", "released", "refused", "expired", "used"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("(kind = 'order') = (order_id IS NOT NULL)", name="order_id"),
+    Index("ix_reviews_open", "opened_at_us", "id", postgresql_where=text("state = 'open'")),
+    Index(
+        "ix_reviews_subject",
+        "user_id",
+        "kind",
+        "amount",
+        text("coalesce(order_id, 0)"),
+        unique=True,
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+"""What the fraud rules hold. Of the same, at most one is open."""
 
 batches = Table(
     "batches",

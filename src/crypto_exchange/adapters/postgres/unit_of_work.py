@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import asyncpg
 import msgspec
 
+from crypto_exchange.adapters.postgres.closing import GET_BELONGINGS
 from crypto_exchange.adapters.postgres.failures import already_there, translated
 from crypto_exchange.adapters.postgres.pool import Connection, Database
-from crypto_exchange.adapters.postgres.rows import read, read_asset, read_second_factor
+from crypto_exchange.adapters.postgres.reviews import ReviewLoads
+from crypto_exchange.adapters.postgres.rows import read, read_asset, read_wallet
 from crypto_exchange.adapters.postgres.statements import (
     CLAIM_ORDERS,
     FIND_BATCH_ASSET,
     FIND_REQUEST,
-    FIND_SECOND_FACTOR,
-    FIND_SESSION,
-    FIND_USER_ID,
     GET_ASSET,
     GET_BATCH,
     GET_BOOK,
     GET_BREAK,
     GET_ORDER,
     GET_PURCHASE,
-    GET_USER,
     GET_WALLET,
     GET_WALLET_OF_SESSION,
-    LIST_SESSIONS,
     LOCK_BATCH,
     LOCK_INVENTORY,
     LOCK_PURCHASES,
 )
+from crypto_exchange.adapters.postgres.transaction import Transaction
 from crypto_exchange.adapters.postgres.writes import is_user_command, write, write_user_command
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.breaks import Break
@@ -43,12 +41,11 @@ from crypto_exchange.domain.errors import (
     UnknownAsset,
     session_ended,
 )
-from crypto_exchange.domain.ids import HOUSE, BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.purchase import Purchase
-from crypto_exchange.domain.second_factor import SecondFactor
-from crypto_exchange.domain.user import Session, User
-from crypto_exchange.domain.views import Book, OpenBatch
+from crypto_exchange.domain.user import UserStatus, require_active
+from crypto_exchange.domain.views import Belongings, Book, OpenBatch
 from crypto_exchange.domain.wallet import Wallet
 
 View = TypeVar("View", bound=msgspec.Struct)
@@ -68,7 +65,7 @@ class PostgresBegin:
             work.require_ended()
             return
         async with self._database.locking_connection() as connection:
-            transaction = _Transaction(connection)
+            transaction = Transaction(connection)
             await transaction.start()
             try:
                 work = PostgresUnitOfWork(self._database, transaction)
@@ -78,13 +75,11 @@ class PostgresBegin:
                 await transaction.roll_back()
 
 
-class PostgresUnitOfWork:
+class PostgresUnitOfWork(ReviewLoads):
     """Implements `UnitOfWork`; with a transaction, what it loads is locked until that ends."""
 
-    def __init__(self, database: Database, transaction: _Transaction | None = None) -> None:
-        self._database = database
-        self._transaction = transaction
-        self._for_update = "" if transaction is None else " FOR UPDATE"
+    def __init__(self, database: Database, transaction: Transaction | None = None) -> None:
+        super().__init__(database, transaction)
         self._ended = False
 
     async def commit(self, change: Change) -> None:
@@ -111,16 +106,21 @@ class PostgresUnitOfWork:
         row = await self._fetchrow(GET_WALLET + self._for_update, user_id)
         if row is None:
             raise NotFound("wallet of user", user_id)
-        return Wallet(*row)
+        return read_wallet(*row)
 
     async def get_wallet_of_session(self, user_id: UserId, session_id: str) -> Wallet:
-        row = await self._fetchrow(GET_WALLET_OF_SESSION + self._for_update, user_id, session_id)
+        if self._transaction is not None:
+            # By itself: what a statement that waits for a lock sees of other rows is from before.
+            await self.get_wallet(user_id)
+        row = await self._fetchrow(GET_WALLET_OF_SESSION, user_id, session_id)
         if row is None:
             raise NotFound("wallet of user", user_id)
-        *wallet, lives = row
-        if not lives:
+        wallet = dict(row)
+        status = UserStatus(wallet.pop("status"))
+        if not wallet.pop("lives"):
             raise session_ended()
-        return Wallet(*wallet)
+        require_active(status)
+        return read_wallet(**wallet)
 
     async def find_request(self, user_id: UserId, operation: str, key: str) -> StoredRequest | None:
         row = await self._fetchrow(FIND_REQUEST, user_id, operation, key)
@@ -162,43 +162,17 @@ class PostgresUnitOfWork:
             raise NotFound("attempt", f"{key}-{attempt}")
         return read(Purchase, row)
 
+    async def get_belongings(self, user_id: UserId) -> Belongings:
+        found = await self._find_view(Belongings, GET_BELONGINGS, user_id)
+        if found is None:
+            raise InvariantViolation("a question without a table was answered with no row")
+        return found
+
     async def get_break(self, key: str) -> Break:
         row = await self._fetchrow(GET_BREAK + self._for_update, key)
         if row is None:
             raise NotFound("break", key)
         return read(Break, row)
-
-    async def find_user(self, username: str) -> User | None:
-        if not (username.isascii() and username.isprintable()):
-            return None  # Nobody can have it, and Postgres could not compare it as Python does.
-        row = await self._fetchrow(FIND_USER_ID, username.lower())
-        # As many questions for a name that nobody has, so that the time does not tell it.
-        row = await self._fetchrow(GET_USER, HOUSE if row is None else row["user_id"])
-        return None if row is None else read(User, row)
-
-    async def get_user(self, user_id: UserId) -> User:
-        row = await self._fetchrow(GET_USER, user_id)
-        if row is None:
-            raise NotFound("user", user_id)
-        return read(User, row)
-
-    async def find_session(self, user_id: UserId, session_id: str) -> Session | None:
-        row = await self._fetchrow(FIND_SESSION + self._for_update, user_id, session_id)
-        return None if row is None else read(Session, row)
-
-    async def find_second_factor(self, user_id: UserId) -> SecondFactor | None:
-        row = await self._fetchrow(FIND_SECOND_FACTOR + self._for_update, user_id)
-        return None if row is None else read_second_factor(row)
-
-    async def list_sessions(self, user_id: UserId) -> tuple[Session, ...]:
-        if self._transaction is None:
-            rows = await self._database.fetch(LIST_SESSIONS, user_id)
-        else:
-            with translated():
-                rows = await self._transaction.connection.fetch(
-                    LIST_SESSIONS + self._for_update, user_id
-                )
-        return tuple(read(Session, row) for row in rows)
 
     async def _write(self, change: Change) -> None:
         if self._transaction is not None:
@@ -212,7 +186,7 @@ class PostgresUnitOfWork:
                 async with connection.transaction():
                     await _write_any(connection, change)
 
-    async def _claim(self, book: Book, transaction: _Transaction) -> Book:
+    async def _claim(self, book: Book, transaction: Transaction) -> Book:
         """Only those orders that nobody has changed since they were read, and nobody will: people who
         place and cancel all the time must not keep the others from being sealed.
         """
@@ -244,42 +218,10 @@ class PostgresUnitOfWork:
         row = await self._fetchrow(sql, *args)
         return None if row is None else msgspec.json.decode(row[0], type=kind)
 
-    async def _fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
-        if self._transaction is None:
-            return await self._database.fetchrow(sql, *args)
-        with translated():
-            return await self._transaction.connection.fetchrow(sql, *args)
-
     def _end(self) -> None:
         if self._ended:
             raise InvariantViolation("a unit of work can be committed or abandoned only once")
         self._ended = True
-
-
-class _Transaction:
-    """A transaction that is rolled back unless it was committed."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._open: asyncpg.transaction.Transaction | None = None
-
-    async def start(self) -> None:
-        transaction = self.connection.transaction()
-        with translated():
-            await transaction.start()
-        self._open = transaction
-
-    async def commit(self) -> None:
-        transaction, self._open = self._open, None
-        if transaction is not None:
-            await transaction.commit()
-
-    async def roll_back(self) -> None:
-        transaction, self._open = self._open, None
-        if transaction is not None:
-            # Where this fails the connection is gone, and the transaction with it.
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await transaction.rollback()
 
 
 async def _write_any(connection: Connection, change: Change) -> None:

@@ -4,37 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from crypto_exchange.adapters.postgres.closing import erase
 from crypto_exchange.adapters.postgres.pool import Connection
 from crypto_exchange.adapters.postgres.rows import (
     Columns,
     Row,
+    audit_columns,
     columns,
     event_columns,
     fill_columns,
     move_columns,
     statement_columns,
     transfer_columns,
+    wallet_columns,
+    write_activity,
 )
 from crypto_exchange.adapters.postgres.statements import (
     ADD_TO_HOLDINGS,
     ADD_TO_INVENTORY,
     ADD_TO_WALLETS,
     FIND_REQUEST,
+    FORGET_KEYS,
     FORGET_SESSIONS,
     LOCK_WALLET,
+    MOVE_ADJUSTMENTS,
     MOVE_ASSETS,
     MOVE_BATCHES,
     MOVE_BREAKS,
     MOVE_FACTORS,
     MOVE_INVENTORY,
+    MOVE_KEYS,
     MOVE_ORDERS,
     MOVE_PURCHASES,
+    MOVE_REVIEWS,
     MOVE_SESSIONS,
     MOVE_USERS,
+    NOTE_KEY_USES,
+    SET_ACTIVITY,
     Move,
     insert,
     user_command,
 )
+from crypto_exchange.domain.api_key import ApiKey, KeyUse
 from crypto_exchange.domain.asset import Inventory
 from crypto_exchange.domain.change import (
     Change,
@@ -48,7 +59,9 @@ from crypto_exchange.domain.ids import Symbol, UserId
 from crypto_exchange.domain.user import Session
 from crypto_exchange.domain.wallet import Wallet
 
-_IN_ONE_STATEMENT = frozenset({"wallet", "new_orders", "orders", "transfers", "events", "request"})
+_IN_ONE_STATEMENT = frozenset(
+    {"wallet", "activity", "new_orders", "orders", "transfers", "events", "request"}
+)
 
 
 def is_user_command(change: Change) -> bool:
@@ -81,6 +94,7 @@ async def write_user_command(connection: Connection, change: Change, wallet: Wal
         wallet.version,
         amounts.get(wallet.user_id, 0),
         int(wallet.user_id in amounts),
+        write_activity(change.activity),
         *(value for table in inserts.values() for (value,) in table),
         *(value for (value,) in moved),
     )
@@ -98,7 +112,8 @@ async def write(connection: Connection, change: Change) -> None:
     Raises:
         Conflict: a row is not as loaded; then the transaction must be rolled back.
     """
-    deltas, inserts = balance_deltas(change.transfers), dict(_inserts(change))
+    deltas = balance_deltas(change.transfers, change.fenced)
+    inserts = dict(_inserts(change))
     for table in ("requests", "usernames"):
         await _insert(connection, table, inserts.pop(table, None))
     await _write_inventory(connection, change, deltas.inventory)
@@ -106,10 +121,16 @@ async def write(connection: Connection, change: Change) -> None:
     await _move(connection, MOVE_PURCHASES, change.purchases)
     await _move(connection, MOVE_ASSETS, change.assets)
     await _move(connection, MOVE_BREAKS, change.breaks)
+    await _move(connection, MOVE_REVIEWS, change.reviews)
+    await _move(connection, MOVE_ADJUSTMENTS, change.adjustments)
     await _move(connection, MOVE_FACTORS, change.factors)
-    await _move(connection, MOVE_USERS, change.passwords)
+    await _move(connection, MOVE_USERS, change.moved_users)
     await _move(connection, MOVE_SESSIONS, change.sessions)
-    await _forget_sessions(connection, change.forgotten)
+    await _move(connection, MOVE_KEYS, change.keys)
+    await _note_key_uses(connection, change.key_uses)
+    await _forget(connection, FORGET_SESSIONS, change.forgotten)
+    await _forget(connection, FORGET_KEYS, change.forgotten_keys)
+    await erase(connection, change.erased)
     await _write_wallets(connection, change, deltas.wallets)
     await _move(connection, MOVE_ORDERS, change.orders)
     await _write_holdings(connection, change, deltas.holdings)
@@ -127,9 +148,10 @@ def _inserts(change: Change) -> Iterator[tuple[str, Columns]]:
         ("requests", columns(() if change.request is None else (change.request,))),
         ("usernames", [[u.username.lower() for u in users], [u.id for u in users]]),
         ("users", columns(users)),
-        ("wallets", columns(Wallet(user.id) for user in users)),
+        ("wallets", wallet_columns(users, change.activity)),
         ("sessions", columns(change.new_sessions)),
         ("second_factors", columns(change.new_factors)),
+        ("api_keys", columns(change.new_keys)),
         ("assets", columns(change.new_assets)),
         ("inventory", columns(Inventory(asset=a.symbol) for a in change.new_assets)),
         ("orders", columns(change.new_orders)),
@@ -138,7 +160,11 @@ def _inserts(change: Change) -> Iterator[tuple[str, Columns]]:
         ("fills", fill_columns(change.fills)),
         ("statements", statement_columns(change.new_statements)),
         ("breaks", columns(change.new_breaks)),
+        ("reviews", columns(change.new_reviews)),
+        ("adjustments", columns(change.new_adjustments)),
         ("transfers", transfer_columns(change.transfers)),
+        ("audit_log", audit_columns(change.audit)),
+        ("audit_chain", columns(change.links)),
         ("events", event_columns(change.events)),
     )
     for table, rows in tables:
@@ -157,10 +183,18 @@ async def _move(connection: Connection, move: Move, moves: Sequence[Transition[R
         _require_all(status, len(moves), move.table)
 
 
-async def _forget_sessions(connection: Connection, sessions: Sequence[Session]) -> None:
-    if sessions:
-        users, ids = [each.user_id for each in sessions], [each.id for each in sessions]
-        await connection.execute(FORGET_SESSIONS, users, ids)
+async def _note_key_uses(connection: Connection, uses: Sequence[KeyUse]) -> None:
+    if uses:
+        ordered = sorted((use.user_id, use.id, use.at_us) for use in uses)
+        await connection.execute(NOTE_KEY_USES, *zip(*ordered, strict=True))
+
+
+async def _forget(
+    connection: Connection, statement: str, gone: Sequence[Session] | Sequence[ApiKey]
+) -> None:
+    if gone:
+        users, ids = [each.user_id for each in gone], [each.id for each in gone]
+        await connection.execute(statement, users, ids)
 
 
 async def _write_inventory(
@@ -194,9 +228,10 @@ async def _write_wallets(
     connection: Connection, change: Change, amounts: Mapping[UserId, int]
 ) -> None:
     if change.wallet is not None:
-        version = change.wallet.version
-        status = await connection.execute(LOCK_WALLET, change.wallet.user_id, version)
-        _require_all(status, 1, "wallets")
+        loaded = change.wallet.user_id, change.wallet.version
+        activity = write_activity(change.activity)
+        lock = (LOCK_WALLET, *loaded) if activity is None else (SET_ACTIVITY, *loaded, activity)
+        _require_all(await connection.execute(*lock), 1, "wallets")
     if amounts:
         users = sorted(amounts)
         added = [amounts[user_id] for user_id in users]

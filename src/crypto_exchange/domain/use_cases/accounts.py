@@ -5,8 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 
 from crypto_exchange.domain import access
+from crypto_exchange.domain.audit_log import SERVICE, Action, Actor, AuditEntry, record
+from crypto_exchange.domain.audited import audited
+from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import InvalidCredentials, Unauthenticated
-from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.ids import HOUSE, UserId
 from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.use_cases.context import Context, transact
@@ -17,7 +20,13 @@ SESSION_US = 14 * 24 * 3600 * SECOND_US
 
 
 async def register(
-    context: Context, username: str, password: str, *, role: Role = Role.USER, device: str = ""
+    context: Context,
+    username: str,
+    password: str,
+    *,
+    role: Role = Role.USER,
+    device: str = "",
+    actor: Actor = SERVICE,
 ) -> TokenPair:
     """Create a user, their wallet and a session in one commit. Raises `InvalidField`, `UsernameTaken`."""
     access.require_username(username)
@@ -28,17 +37,21 @@ async def register(
         password_hash=await context.passwords.hash(password),
         role=role,
     )
-    session = new_session(context, user.id, device)
+    session = new_session(context, user.id, device, actor.address)
+    at_us = context.clock.now_us()
+    action = Action.ADMINISTRATOR_CREATED if role is Role.ADMIN else Action.REGISTERED
+    entry = record(actor, action, at_us=at_us, user_id=user.id, device=device)
 
     async def script(work: UnitOfWork) -> None:
-        await work.commit(access.register(user, session, at_us=context.clock.now_us()))
+        change = access.register(user, session, at_us=at_us)
+        await work.commit(audited(change, actor, entry))
 
     await transact(context, script)
     return context.tokens.issue(user.role, session)
 
 
 async def log_in(
-    context: Context, username: str, password: str, *, device: str = ""
+    context: Context, username: str, password: str, *, device: str = "", actor: Actor = SERVICE
 ) -> TokenPair | Challenge:
     """Start a session, or ask for a code of the second factor; `second_factor.finish_login` takes it.
     Raises `InvalidCredentials`, in the same time for unknown users.
@@ -48,16 +61,17 @@ async def log_in(
 
     async def script(work: UnitOfWork) -> tuple[User, Session | None]:
         user = await work.find_user(username)
-        user = await require_password(context, user, password)
+        user = await require_password(context, work, user, password, actor=actor, device=device)
         outdated = context.passwords.is_outdated(user.password_hash)
         new_hash = await context.passwords.hash(password) if outdated else None
         factor = await work.find_second_factor(user.id)
         if factor is not None and factor.active:
             return await _renew_hash(work, user, new_hash), None
-        session = new_session(context, user.id, device)
+        session = new_session(context, user.id, device, actor.address)
         others = live_sessions(context, await work.list_sessions(user.id))
         at_us = context.clock.now_us()
-        await work.commit(access.log_in(user, session, others, new_hash=new_hash, at_us=at_us))
+        change = access.log_in(user, session, others, new_hash=new_hash, at_us=at_us)
+        await work.commit(audited(change, actor, logged_in(actor, session)))
         return user, session
 
     user, session = await transact(context, script)
@@ -66,7 +80,13 @@ async def log_in(
     return context.tokens.issue(user.role, session)
 
 
-async def renew(context: Context, refresh_token: str, *, retry_key: str | None = None) -> TokenPair:
+async def renew(
+    context: Context,
+    refresh_token: str,
+    *,
+    retry_key: str | None = None,
+    actor: Actor = SERVICE,
+) -> TokenPair:
     """Trade a refresh token for a new pair; one that was used before ends its session.
 
     With the key that it came with before, the token may come again at once: see `access.rotate`.
@@ -91,7 +111,7 @@ async def renew(context: Context, refresh_token: str, *, retry_key: str | None =
         if session is not None and not change.sessions:
             work.abandon()
             return user, session
-        await work.commit(change)
+        await work.commit(audited(change, actor))
         return user, change.sessions[0].after
 
     user, session = await transact(context, script)
@@ -103,29 +123,73 @@ async def renew(context: Context, refresh_token: str, *, retry_key: str | None =
     return context.tokens.issue(user.role, session)
 
 
-async def log_out(context: Context, refresh_token: str) -> None:
+async def log_out(context: Context, refresh_token: str, *, actor: Actor = SERVICE) -> None:
     """End a session; one that has ended is no error. Raises `Unauthenticated` for a bad token."""
-    claims = context.tokens.read_refresh(refresh_token)
+    claims, at_us = context.tokens.read_refresh(refresh_token), context.clock.now_us()
+    user_id, session_id = claims.user_id, claims.session_id
+    entry = record(actor, Action.LOGGED_OUT, at_us=at_us, user_id=user_id, subject=session_id)
 
     async def script(work: UnitOfWork) -> None:
         session = await work.find_session(claims.user_id, claims.session_id)
         if session is None or session.revoked:
             work.abandon()
             return
-        await work.commit(access.revoke([session], at_us=context.clock.now_us()))
+        change = access.revoke([session], at_us=at_us)
+        await work.commit(audited(change, actor, entry))
 
     await transact(context, script)
 
 
-async def require_password(context: Context, user: User | None, password: str) -> User:
-    """The user, if it is their password. Raises `InvalidCredentials`, also if there is no such user."""
+async def require_password(
+    context: Context,
+    work: UnitOfWork,
+    user: User | None,
+    password: str,
+    *,
+    actor: Actor,
+    device: str = "",
+) -> User:
+    """The user, if it is their password. A wrong one is entered into the audit log.
+
+    Raises:
+        InvalidCredentials: it is not, or there is no such user; the work has ended.
+    """
     good = await context.passwords.verify(password, None if user is None else user.password_hash)
     if user is None or not good:
+        # The same for those who are nobody: neither time nor load tells whether a name is known.
+        user_id = HOUSE if user is None else user.id
+        await work.commit(Change(audit=(failed_login(context, actor, user_id, device=device),)))
         raise InvalidCredentials
     return user
 
 
-def new_session(context: Context, user_id: UserId, device: str) -> Session:
+def logged_in(actor: Actor, session: Session) -> AuditEntry:
+    """What is recorded of a login."""
+    return record(
+        actor,
+        Action.LOGGED_IN,
+        at_us=session.created_at_us,
+        user_id=session.user_id,
+        subject=session.id,
+        device=session.device,
+    )
+
+
+def failed_login(
+    context: Context, actor: Actor, user_id: UserId, *, step: str = "password", device: str = ""
+) -> AuditEntry:
+    """What is recorded of a wrong password or code, which are not: nor is the name that was given."""
+    return record(
+        actor,
+        Action.LOGIN_FAILED,
+        at_us=context.clock.now_us(),
+        user_id=user_id,
+        step=step,
+        device=device,
+    )
+
+
+def new_session(context: Context, user_id: UserId, device: str, address: str) -> Session:
     """A session that begins now."""
     now_us = context.clock.now_us()
     return Session(
@@ -135,6 +199,7 @@ def new_session(context: Context, user_id: UserId, device: str) -> Session:
         used_at_us=now_us,
         expires_at_us=now_us + SESSION_US,
         device=device,
+        address=address,
     )
 
 
@@ -150,7 +215,7 @@ async def _renew_hash(work: UnitOfWork, user: User, new_hash: str | None) -> Use
         return user
     change = access.renew_hash(user, new_hash)
     await work.commit(change)
-    return change.passwords[0].after
+    return change.moved_users[0].after
 
 
 def _digest(session_id: str, key: str) -> str:

@@ -20,10 +20,10 @@ from crypto_exchange.domain.ports import (
     Ids,
     Limiter,
     Market,
-    ReadModels,
     Tally,
     UnitOfWork,
 )
+from crypto_exchange.domain.queries import ReadModels
 
 PATIENCE_US = 5 * SECOND_US
 """How long a command is tried again after lost races."""

@@ -9,8 +9,10 @@ from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.placement import PlaceOrder, cancel_order, place_order
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.receipt import Receipt, make_receipt
+from crypto_exchange.domain.screening import screen
 from crypto_exchange.domain.use_cases.context import Context, transact
 from crypto_exchange.domain.use_cases.currencies import get_asset
+from crypto_exchange.domain.use_cases.screening import screen_order
 from crypto_exchange.domain.use_cases.wallets import find_repeated, load_wallet
 
 
@@ -19,14 +21,15 @@ async def place(
 ) -> tuple[Order, int, bool]:
     """Place an order; returns it, its asset's scale, and whether this is a repetition.
 
-    The worker is told after the commit. Raises as `placement.place_order`, and `Unauthenticated` if
-    the session that asks has ended.
+    The worker is told after the commit, unless the fraud rules hold the order. Raises as
+    `placement.place_order`, `StepUpRequired` and `Denied` if they say so, and `Unauthenticated` if the
+    session that asks has ended.
     """
     try:
         order, scale, repeated = await _place(context, command, session_id)
     except RequestRepeated:
         order, scale, repeated = await _place(context, command, session_id)
-    if not repeated:
+    if not (repeated or order.held):
         await context.tally.add(order.asset, order.total, direct=order.direct)
     return order, scale, repeated
 
@@ -43,6 +46,7 @@ async def cancel(
         wallet = await load_wallet(work, user_id, session_id)
         order = await work.get_order(user_id, order_id)
         change = cancel_order(order, wallet=wallet, at_us=context.clock.now_us())
+        change = screen(change, context.policy).change
         await work.commit(change)
         return change.orders[0].after
 
@@ -85,6 +89,8 @@ async def _place(
             order_id=await context.ids.next_order_id(),
             at_us=context.clock.now_us(),
         )
+        if context.policy.risk is not None:
+            change = await screen_order(context, work, change, command.verified_at_us)
         await work.commit(change)
         return change.new_orders[0], asset.scale, False
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from crypto_exchange.domain import attempt, audit
+from crypto_exchange.domain.audit_log import SERVICE, Actor
+from crypto_exchange.domain.audited import audited
 from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import InvalidField, NotFound, Unavailable
@@ -30,6 +32,8 @@ from crypto_exchange.domain.purchase import (
 )
 from crypto_exchange.domain.settlement import settle
 from crypto_exchange.domain.use_cases.context import Context, transact
+from crypto_exchange.domain.use_cases.officers import vouched
+from crypto_exchange.domain.user import Role
 from crypto_exchange.domain.views import OpenBatch
 
 LOOK_US = 30 * SECOND_US
@@ -81,7 +85,9 @@ async def record(context: Context, differences: Sequence[Difference]) -> tuple[B
     return await transact(context, script) if differences else ()
 
 
-async def close_break(context: Context, key: str, evidence: str) -> Break:
+async def close_break(
+    context: Context, key: str, evidence: str, *, actor: Actor = SERVICE
+) -> Break:
     """Close a break with an operator's explanation. Raises `NotFound`, `InvalidField`."""
 
     async def script(work: UnitOfWork) -> Break:
@@ -89,7 +95,7 @@ async def close_break(context: Context, key: str, evidence: str) -> Break:
         if found.closed_at_us is not None:
             raise NotFound("open break", key)
         change = audit.close_break(found, evidence, at_us=context.clock.now_us())
-        await work.commit(change)
+        await work.commit(audited(change, actor))
         return change.breaks[0].after
 
     return await transact(context, script)
@@ -120,8 +126,21 @@ async def buy_late_fills(context: Context, every_us: int = LOOK_US) -> int:
     return bought
 
 
+async def get_quarantined(context: Context, key: BatchKey) -> Purchase:
+    """The attempt of a batch that is in quarantine. Raises `NotFound`."""
+    for each in await context.queries.list_quarantined():
+        if each.batch == key:
+            return each
+    raise NotFound("attempt in quarantine of batch", key)
+
+
 async def resolve_quarantine(
-    context: Context, key: BatchKey, finding: Filled | Rejected | Absent, evidence: str
+    context: Context,
+    key: BatchKey,
+    finding: Filled | Rejected | Absent,
+    evidence: str,
+    *,
+    actor: Actor = SERVICE,
 ) -> Purchase:
     """Carry out what an operator says became of a quarantined attempt; the asset stays halted.
 
@@ -151,7 +170,8 @@ async def resolve_quarantine(
             outcome=after.state.value,
             evidence=evidence,
         )
-        await work.commit(msgspec.structs.replace(change, events=(told, *change.events)))
+        change = msgspec.structs.replace(change, events=(told, *change.events))
+        await work.commit(await vouched(work, audited(change, actor), actor, Role.ADMIN))
         return after
 
     return await transact(context, script)

@@ -9,8 +9,10 @@ from crypto_exchange.domain.change import Change, RequestKey, StoredRequest
 from crypto_exchange.domain.errors import IdempotencyKeyReused, RequestRepeated
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.ports import UnitOfWork
+from crypto_exchange.domain.screening import screen
 from crypto_exchange.domain.second_factor import require_fresh
 from crypto_exchange.domain.use_cases.context import Context, transact
+from crypto_exchange.domain.use_cases.screening import screen_withdrawal
 from crypto_exchange.domain.wallet import Wallet
 
 
@@ -23,7 +25,8 @@ async def deposit(
     """
 
     async def decide(_work: UnitOfWork, wallet: Wallet) -> Change:
-        return cashier.deposit(command, wallet=wallet, at_us=context.clock.now_us())
+        change = cashier.deposit(command, wallet=wallet, at_us=context.clock.now_us())
+        return screen(change, context.policy).change
 
     return await _move(context, command, session_id, decide)
 
@@ -33,8 +36,9 @@ async def withdraw(
 ) -> tuple[Wallet, bool]:
     """Debit a wallet; returns it and whether this is a repetition.
 
-    Raises as `cashier.withdraw`, `StepUpRequired` if the amount is large and the user's second factor
-    was not given lately, and `Unauthenticated` if the session that asks has ended.
+    Raises as `cashier.withdraw`, `StepUpRequired` if the amount is large, or the fraud rules say so, and
+    the user's second factor was not given lately, `Denied` if they hold it, and `Unauthenticated` if the
+    session that asks has ended.
     """
 
     async def decide(work: UnitOfWork, wallet: Wallet) -> Change:
@@ -42,7 +46,10 @@ async def withdraw(
         if limit is not None and command.amount > limit:
             factor = await work.find_second_factor(command.user_id)
             require_fresh(factor, command.verified_at_us, at_us=at_us)
-        return cashier.withdraw(command, wallet=wallet, at_us=at_us)
+        change = cashier.withdraw(command, wallet=wallet, at_us=at_us)
+        if context.policy.risk is None:
+            return change
+        return await screen_withdrawal(context, work, change, command.verified_at_us)
 
     return await _move(context, command, session_id, decide)
 
@@ -86,7 +93,8 @@ async def _move(
         change = await decide(work, wallet)
         await work.commit(change)
         moved = sum(t.amount if t.credit.owner == user_id else -t.amount for t in change.transfers)
-        return Wallet(user_id, wallet.balance + moved, wallet.version + 1), False
+        activity = change.activity or wallet.activity
+        return Wallet(user_id, wallet.balance + moved, wallet.version + 1, activity), False
 
     try:
         return await transact(context, script)

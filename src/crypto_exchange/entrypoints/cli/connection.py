@@ -6,9 +6,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
 
 from crypto_exchange.bootstrap import open_context
+from crypto_exchange.bootstrap.addresses import read_addresses
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.entrypoints.cli.run_file import Addresses, find_addresses
@@ -73,16 +73,8 @@ def running(settings: Settings) -> Addresses:
 
 def addresses_as_settings(addresses: Addresses) -> dict[str, str]:
     """The texts of the settings that say the same."""
-    postgres, redis = urlsplit(addresses.postgres_dsn), urlsplit(addresses.redis_url)
     return {
-        "POSTGRES_HOST": postgres.hostname or "",
-        "POSTGRES_PORT": str(postgres.port),
-        "POSTGRES_USER": unquote(postgres.username or ""),
-        "POSTGRES_PASSWORD": unquote(postgres.password or ""),
-        "POSTGRES_DB": postgres.path.lstrip("/"),
-        "REDIS_HOST": redis.hostname or "",
-        "REDIS_PORT": str(redis.port),
-        "REDIS_PASSWORD": unquote(redis.password or ""),
+        **read_addresses(addresses.postgres_dsn, addresses.redis_url),
         "EXCHANGE_ID": addresses.exchange_id,
         "EXCHANGE_URL": addresses.exchange_url,
         "EXCHANGE_API_KEY": addresses.exchange_api_key,

@@ -26,7 +26,7 @@ _LOOK_S = 0.2
 def check(_settings: Settings, options: argparse.Namespace) -> int:
     """Print every violation with its line, and how many there are; exit code 1 if there are any."""
     model, found = ReferenceModel(), 0
-    with _open(options.file, "rb") as lines:
+    with open_file(options.file, "rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -55,7 +55,7 @@ async def _export(settings: Settings, options: argparse.Namespace) -> int:
 
     name, written = options.file, 0
     async with bootstrap.open_history(reachable(settings)) as (log, queries):
-        with _open(name, "wb") as file:
+        with open_file(name, "wb") as file:
             header = _header(bootstrap.policy(settings), await queries.list_assets())
             file.write(msgspec.json.encode(header) + b"\n")
             try:
@@ -110,7 +110,7 @@ def _feed(
 
 
 @contextmanager
-def _open(name: str, mode: str) -> Iterator[BinaryIO]:
+def open_file(name: str, mode: str) -> Iterator[BinaryIO]:
     """A file to read (`rb`) or to write (`wb`); standard input or output for `-`."""
     standard = sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
     with ExitStack() as stack:

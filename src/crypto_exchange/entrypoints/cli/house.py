@@ -1,4 +1,4 @@
-"""Commands of the house: seed data, capital, administrators, assets, the ledger."""
+"""Commands of the house: seed data, capital, administrators, the ledger."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping
 
-from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.audit_log import TERMINAL
 from crypto_exchange.domain.cashier import Deposit
 from crypto_exchange.domain.errors import UnknownAsset, UsernameTaken
 from crypto_exchange.domain.ledger import USD
 from crypto_exchange.domain.money import (
     DEFAULT_ASSET_SCALE,
     DOLLAR,
-    PRICE_SCALE,
     USD_SCALE,
     format_units,
     parse_units,
@@ -51,8 +50,8 @@ async def seed_all(context: Context, settings: Settings, *, with_login: bool) ->
         await _create_demo_login(context)
     named = {*settings.paper_prices, *settings.paper_candles, *settings.paper_rules}
     symbols = (*_SEEDED, *sorted(named.difference(_SEEDED)))
-    listed = await house.list_new_assets(context, dict.fromkeys(symbols, 8))
-    found = await house.book_capital(context)
+    listed = await house.list_new_assets(context, dict.fromkeys(symbols, 8), actor=TERMINAL)
+    found = await house.book_capital(context, actor=TERMINAL)
     await currencies.refresh_prices(context)
     print(
         f"seed: listed {', '.join(listed) or 'nothing new'}; capital booked: {_funds(found)}",
@@ -76,7 +75,7 @@ def fund(settings: Settings, options: argparse.Namespace) -> int:
             raise CommandError(f"AMOUNT: {error}", 2) from None
         if amount == 0:
             raise CommandError("AMOUNT: expected more than 0, was 0", 2)
-        await house.fund(context, options.currency, sign * amount)
+        await house.fund(context, options.currency, sign * amount, actor=TERMINAL)
 
     run_with_context(settings, command)
     print(f"booked {options.amount} {options.currency} as capital")
@@ -91,7 +90,9 @@ def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
         raise CommandError("expected a username and a password, was the end of input", 2) from None
     run_with_context(
         settings,
-        lambda context: accounts.register(context, username, password, role=Role.ADMIN),
+        lambda context: accounts.register(
+            context, username, password, role=Role.ADMIN, actor=TERMINAL
+        ),
     )
     print(f"created administrator {username}")
     return 0
@@ -99,29 +100,12 @@ def create_superuser(settings: Settings, options: argparse.Namespace) -> int:
 
 def reset_second_factor(settings: Settings, options: argparse.Namespace) -> int:
     """Take a user's second factor away; their password alone logs them in again."""
-    run_with_context(settings, lambda context: second_factor.reset(context, options.username))
+    run_with_context(
+        settings,
+        lambda context: second_factor.reset(context, options.username, actor=TERMINAL),
+    )
     print(f"{options.username}: second factor disabled")
     return 0
-
-
-def list_assets(settings: Settings, _options: argparse.Namespace) -> int:
-    """List the assets as the database has them."""
-    assets = run_with_context(settings, lambda context: context.queries.list_assets())
-    row = "{:<8} {:<8} {:>18} {:>14} {:>14}"
-    print(row.format("ASSET", "STATUS", "PRICE USD", "LOT STEP", "MINIMUM USD"))
-    for asset in assets:
-        print(row.format(*_columns(asset)))
-    return 0
-
-
-def halt(settings: Settings, options: argparse.Namespace) -> int:
-    """Stop buying an asset."""
-    return _set_halted(settings, options.symbol, halted=True)
-
-
-def resume(settings: Settings, options: argparse.Namespace) -> int:
-    """Buy an asset again."""
-    return _set_halted(settings, options.symbol, halted=False)
 
 
 def ledger(settings: Settings, options: argparse.Namespace) -> int:
@@ -166,26 +150,11 @@ def _ask_credentials(options: argparse.Namespace) -> tuple[str, str]:
 async def _create_demo_login(context: Context) -> None:
     username, password = DEMO_LOGIN
     try:
-        pair = await accounts.register(context, username, password, role=Role.ADMIN)
+        pair = await accounts.register(context, username, password, role=Role.ADMIN, actor=TERMINAL)
     except UsernameTaken:
         return
     user_id = context.tokens.read_access(pair.access).user_id
     await wallets.deposit(context, Deposit(user_id=user_id, amount=_DEMO_BALANCE))
-
-
-def _set_halted(settings: Settings, symbol: str, *, halted: bool) -> int:
-    run_with_context(
-        settings, lambda context: currencies.halt_asset(context, symbol, halted=halted)
-    )
-    print(f"{symbol} is {'halted' if halted else 'no longer halted by an operator'}")
-    return 0
-
-
-def _columns(asset: Asset) -> tuple[str, str, str, str, str]:
-    price = "-" if asset.price is None else format_units(asset.price, PRICE_SCALE, 2)
-    lot_step = format_units(asset.rule.lot_step, asset.scale, 0)
-    minimum = format_units(asset.rule.min_notional, USD_SCALE, 2)
-    return asset.symbol, asset.status.value, price, lot_step, minimum
 
 
 def _funds(found: Mapping[str, int]) -> str:

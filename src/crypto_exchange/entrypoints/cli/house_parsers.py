@@ -6,7 +6,7 @@ from crypto_exchange.entrypoints.cli.definition import Commands, add
 
 
 def add_house(commands: Commands) -> None:
-    """The database, capital, administrators, assets."""
+    """The database and capital."""
     migrate = "bring the database to the newest migration"
     add(commands, "migrate", "database:migrate", migrate, "crypto-exchange migrate")
     seed = "write the seed data: assets, capital found at the exchange, demo administrator"
@@ -24,20 +24,6 @@ def add_house(commands: Commands) -> None:
         metavar="AMOUNT",
         help="dollars or coins, with at most 8 decimals; -AMOUNT if moved away",
     )
-    _add_people(commands)
-    asset = add(
-        commands,
-        "asset",
-        "house:list_assets",
-        "list the assets, halt one or resume it",
-        "crypto-exchange asset halt BTC",
-    )
-    actions = asset.add_subparsers(metavar="ACTION", required=True)
-    listing = "list symbols, prices, rules and states"
-    add(actions, "list", "house:list_assets", listing, "crypto-exchange asset list")
-    for action, text in (("halt", "stop buying an asset"), ("resume", "buy an asset again")):
-        one = add(actions, action, f"house:{action}", text, f"crypto-exchange asset {action} BTC")
-        one.add_argument("symbol", metavar="SYMBOL", help="a listed asset, as BTC")
 
 
 def add_tools(commands: Commands) -> None:
@@ -75,29 +61,3 @@ def add_tools(commands: Commands) -> None:
     )
     points.add_argument("--json", action="store_true", help="print one JSON object")
     add(commands, "version", "version:version", "print the version", version, needs_servers=False)
-
-
-def _add_people(commands: Commands) -> None:
-    admin = add(
-        commands,
-        "create-superuser",
-        "house:create_superuser",
-        "create an administrator; asks for what is not given",
-        "crypto-exchange create-superuser --username alice",
-    )
-    admin.add_argument(
-        "--username", help="3 to 64 characters of A-Z a-z 0-9 _ . @ - (default: asked for)"
-    )
-    admin.add_argument(
-        "--password-stdin",
-        action="store_true",
-        help="read the password, 8 to 128 characters, from standard input (default: asked for)",
-    )
-    reset = add(
-        commands,
-        "reset-second-factor",
-        "house:reset_second_factor",
-        "take the second factor away from a user who lost it; make sure who asks",
-        "crypto-exchange reset-second-factor alice",
-    )
-    reset.add_argument("username", metavar="USERNAME", help="the name that the user logs in with")

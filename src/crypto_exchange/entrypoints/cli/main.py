@@ -30,6 +30,7 @@ _EXTRAS = {
     "narwhals": "backtest",
     "numpy": "backtest",
     "polars": "backtest",
+    "river": "fraud",
 }
 
 

@@ -3,49 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Sequence
 
 import msgspec
 
-from crypto_exchange.domain.errors import NotFound
-from crypto_exchange.domain.ledger import USD
-from crypto_exchange.domain.money import USD_SCALE, format_units, parse_units
-from crypto_exchange.domain.purchase import (
-    Absent,
-    Fill,
-    Filled,
-    Purchase,
-    Rejected,
-    RejectionKind,
-)
+from crypto_exchange.domain.audit_log import TERMINAL
+from crypto_exchange.domain.money import format_units
+from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.use_cases import reconciliation
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.cli.connection import run_with_context
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.entrypoints.cli.receipt import read_file
-from crypto_exchange.entrypoints.http.receipts import fee_scale
+from crypto_exchange.entrypoints.http.resolutions import (
+    Outcome,
+    ResolutionRequest,
+    Trade,
+    read_finding,
+)
 from crypto_exchange.entrypoints.http.schemas import instant
 from crypto_exchange.settings import Settings
 
 _ROW = "{:<24} {:>7} {:<8} {:>18} {:<27} {}"
-_CURRENCY = re.compile(r"[A-Z0-9]{1,16}")
-
-
-class Trade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One trade as the exchange shows it: decimals as strings, dollars for its quote coin."""
-
-    trade_id: str
-    quantity: str
-    cost: str
-    fee: str = "0"
-    fee_currency: str = USD
 
 
 def close_break(settings: Settings, options: argparse.Namespace) -> int:
     """Close a break with its explanation."""
     closed = run_with_context(
-        settings, lambda context: reconciliation.close_break(context, options.key, options.evidence)
+        settings,
+        lambda context: reconciliation.close_break(
+            context, options.key, options.evidence, actor=TERMINAL
+        ),
     )
     print(f"closed break {closed.key}: {closed.kind.value} {closed.subject}")
     return 0
@@ -66,19 +53,19 @@ def list_quarantined(settings: Settings, _options: argparse.Namespace) -> int:
 
 def resolve(settings: Settings, options: argparse.Namespace) -> int:
     """Carry out what an operator says became of an attempt in quarantine."""
-    trades = None if options.filled is None else read_trades(read_file(options.filled))
+    trades = None if options.filled is None else decode_trades(read_file(options.filled))
+    outcome: Outcome = "not_placed" if trades is None else "filled"
+    if options.rejected:
+        outcome = "rejected"
 
     async def command(context: Context) -> Purchase:
-        held = await _get_quarantined(context, options.batch)
-        finding: Filled | Rejected | Absent
-        if trades is not None:
-            finding = Filled(fills=check_trades(trades, held, settings.exchange_quote))
-        elif options.rejected:
-            finding = Rejected(kind=RejectionKind.FINAL, code="operator", message=options.evidence)
-        else:
-            finding = Absent(answered_ms=context.clock.now_us() // 1_000)
+        held = await reconciliation.get_quarantined(context, options.batch)
+        said = ResolutionRequest(outcome, options.evidence, trades or [])
+        finding = read_finding(
+            said, held, quote=settings.exchange_quote, at_us=context.clock.now_us()
+        )
         return await reconciliation.resolve_quarantine(
-            context, options.batch, finding, options.evidence
+            context, options.batch, finding, options.evidence, actor=TERMINAL
         )
 
     after = run_with_context(settings, command)
@@ -101,7 +88,7 @@ def purchase_as_json(held: Purchase) -> dict[str, object]:
     }
 
 
-def read_trades(body: bytes) -> list[Trade]:
+def decode_trades(body: bytes) -> list[Trade]:
     """Read a JSON list of trades.
 
     Raises:
@@ -115,61 +102,3 @@ def read_trades(body: bytes) -> list[Trade]:
             f" fee_currency if it has any, all of them strings; was something else: {error}",
             2,
         ) from None
-
-
-def check_trades(trades: Sequence[Trade], held: Purchase, quote: str) -> tuple[Fill, ...]:
-    """Trades in the units of a purchase.
-
-    Raises:
-        CommandError: an amount is not a plain decimal, a trade stands there twice, a fee is in a
-            currency that cannot be, or they are more than was asked for.
-    """
-    fills = tuple(_read_trade(each, held, quote) for each in trades)
-    if len({each.trade_id for each in fills}) != len(fills):
-        raise CommandError("FILE: expected every trade_id once, was one of them twice", 2)
-    bought = sum(each.quantity for each in fills)
-    if bought > held.quantity:
-        most, was = (format_units(n, held.scale, 0) for n in (held.quantity, bought))
-        raise CommandError(
-            f"FILE: expected trades of at most {most} {held.asset} together, was {was}", 2
-        )
-    if sum(each.fee for each in fills if each.fee_currency == held.asset) > bought:
-        raise CommandError("FILE: expected fees below what was bought, was more", 2)
-    return fills
-
-
-async def _get_quarantined(context: Context, batch: str) -> Purchase:
-    for each in await context.queries.list_quarantined():
-        if each.batch == batch:
-            return each
-    raise NotFound("attempt in quarantine of batch", batch)
-
-
-def _read_trade(trade: Trade, held: Purchase, quote: str) -> Fill:
-    if trade.fee_currency == quote != USD:
-        raise CommandError(
-            f"FILE: fee_currency: expected {USD}, which {quote} is booked as, was {quote}", 2
-        )
-    if not _CURRENCY.fullmatch(trade.fee_currency) or not trade.trade_id:
-        raise CommandError(
-            f"FILE: expected a trade_id, and a fee_currency of capital letters and digits, was"
-            f" {trade.trade_id[:40]!r}, {trade.fee_currency[:40]!r}",
-            2,
-        )
-    fill = Fill(
-        trade_id=trade.trade_id,
-        quantity=_units("quantity", trade.quantity, held.scale),
-        cost=_units("cost", trade.cost, USD_SCALE),
-        fee=_units("fee", trade.fee, fee_scale(trade.fee_currency, held.asset, held.scale)),
-        fee_currency=trade.fee_currency,
-    )
-    if fill.quantity == 0 or fill.cost == 0:
-        raise CommandError("FILE: expected a quantity and a cost above 0, was 0", 2)
-    return fill
-
-
-def _units(field: str, text: str, scale: int) -> int:
-    try:
-        return parse_units(text, scale)
-    except ValueError as error:
-        raise CommandError(f"FILE: {field}: {error}", 2) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -25,9 +26,12 @@ from crypto_exchange.adapters.embedded import (
     free_port,
     stop_leftovers,
 )
+from crypto_exchange.bootstrap.addresses import postgres_dsn, redis_url
+from crypto_exchange.bootstrap.fraud import make_scorer
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.entrypoints.cli.failures import CommandError
 from crypto_exchange.entrypoints.cli.house import DEMO_LOGIN, seed_all
+from crypto_exchange.entrypoints.cli.log_lines import log_to_stderr
 from crypto_exchange.entrypoints.cli.run_file import (
     Addresses,
     AlreadyRunningError,
@@ -38,6 +42,8 @@ from crypto_exchange.entrypoints.cli.services import listen
 from crypto_exchange.entrypoints.cli.supervisor import Child, ChildFailedError, Supervisor
 from crypto_exchange.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 _SEED_AGAIN_S = 5
 
 
@@ -45,6 +51,8 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
     """Run until a signal to stop comes; 0 then, 2 or 3 if it can't be started."""
     try:
         with hold_lock(settings.data_dir):
+            if settings.log_format == "json":
+                log_to_stderr(settings)
             return _serve(settings)
     except AlreadyRunningError as error:
         raise CommandError(str(error), 2) from None
@@ -56,21 +64,23 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
 
 def _serve(settings: Settings) -> int:
     bootstrap.check_exchange(settings)
+    make_scorer(settings)  # says now that its extra is missing
     records = settings.data_dir / "processes"
     for name in stop_leftovers(records):
-        _say(f"stopped {name}, left over from a server that was killed")
+        _say(settings, f"stopped {name}, left over from a server that was killed")
     exchange_is_ours = settings.embedded_exchange
     servers, settings = _plan(settings)
     listener = listen(settings)
     if (port := listener.getsockname()[1]) != settings.port:
-        _say(f"port {settings.port} is taken, so the API is on {port}")
+        _say(settings, f"port {settings.port} is taken, so the API is on {port}")
     run_file = RunFile(settings.data_dir, _addresses(settings, listener))
-    with listener, Supervisor(records, run_file.update) as supervisor:
+    trouble = logger.warning if settings.log_format == "json" else None
+    with listener, Supervisor(records, run_file.update, trouble) as supervisor:
         for server in servers:
             supervisor.start(Child.of(server))
-            _say(f"{server.role} is ready on port {server.port}")
+            _say(settings, f"{server.role} is ready on port {server.port}")
         revision = bootstrap.migrate(settings)
-        _say(f"the database is at migration {revision}")
+        _say(settings, f"the database is at migration {revision}")
         supervisor.check()
         if exchange_is_ours:
             supervisor.start(_paper_exchange(settings))
@@ -82,7 +92,7 @@ def _serve(settings: Settings) -> int:
         _welcome(settings, run_file)
         supervisor.run()
     run_file.remove()
-    _say("stopped")
+    _say(settings, "stopped")
     return 0
 
 
@@ -134,8 +144,8 @@ def _addresses(settings: Settings, listener: socket.socket) -> Addresses:
         exchange_api_key=str(settings.exchange_api_key or ""),
         exchange_api_secret=str(settings.exchange_api_secret or ""),
         exchange_api_passphrase=str(settings.exchange_api_passphrase or ""),
-        postgres_dsn=bootstrap.postgres_dsn(settings),
-        redis_url=bootstrap.redis_url(settings),
+        postgres_dsn=postgres_dsn(settings),
+        redis_url=redis_url(settings),
     )
 
 
@@ -177,7 +187,8 @@ def _api(settings: Settings, listener: socket.socket) -> Child:
 def _seed(settings: Settings) -> None:
     """Seed now, or as soon as the exchange answers."""
     if not _is_seeded(settings):
-        _say("the exchange does not answer: assets and capital follow as soon as it does")
+        later = "the exchange does not answer: assets and capital follow as soon as it does"
+        _say(settings, later)
         threading.Thread(target=_seed_later, args=(settings,), name="seed", daemon=True).start()
 
 
@@ -211,19 +222,32 @@ def _answers(url: str) -> bool:
 
 
 def _welcome(settings: Settings, run_file: RunFile) -> None:
+    """To people all that they may want to know, which includes the demo's password; to a log little."""
     addresses = run_file.addresses
-    _say("")
-    _say(f"API             {addresses.api_url}/api/v1/")
-    _say(f"try every call  {addresses.api_url}/api/v1/swagger/")
-    _say(f"read about them {addresses.api_url}/api/v1/redoc/")
-    _say(f"health          {addresses.api_url}/health/ready")
-    _say(f"exchange        {addresses.exchange_url}")
-    _say(f"data            {settings.data_dir}")
+    if settings.log_format == "json":
+        _say(settings, f"the API is ready on {addresses.api_url}")
+        return
+    _print("")
+    _print(f"API             {addresses.api_url}/api/v1/")
+    _print(f"try every call  {addresses.api_url}/api/v1/swagger/")
+    _print(f"read about them {addresses.api_url}/api/v1/redoc/")
+    _print(f"health          {addresses.api_url}/health/ready")
+    _print(f"exchange        {addresses.exchange_url}")
+    _print(f"data            {settings.data_dir}")
     if _is_own(settings):
-        _say(f"demo login      {DEMO_LOGIN[0]} / {DEMO_LOGIN[1]}")
+        _print(f"demo login      {DEMO_LOGIN[0]} / {DEMO_LOGIN[1]}")
     where = "" if settings.data_dir == Path.cwd() / ".data" else f" DATA_DIR={settings.data_dir}"
-    _say(f"ready: `make demo{where}` in another terminal walks through it; Ctrl-C stops everything")
+    _print(
+        f"ready: `make demo{where}` in another terminal walks through it; Ctrl-C stops everything"
+    )
 
 
-def _say(line: str) -> None:
+def _say(settings: Settings, line: str) -> None:
+    if settings.log_format == "json":
+        logger.info(line)
+    else:
+        _print(line)
+
+
+def _print(line: str) -> None:
     print(line, flush=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crypto_exchange.domain.limits import Limit
 from crypto_exchange.domain.policy import SECOND_US
+from crypto_exchange.domain.risk_policy import RiskMode
 from crypto_exchange.entrypoints.cli.failures import CommandError
+from crypto_exchange.entrypoints.cli.log_lines import log_to_stderr
 from crypto_exchange.settings import Settings
 
 
@@ -21,6 +21,7 @@ def api(settings: Settings, options: argparse.Namespace) -> int:
     from crypto_exchange.entrypoints.cli.connection import reachable
     from crypto_exchange.entrypoints.http import main as http
     from crypto_exchange.entrypoints.http.config import HttpConfig
+    from crypto_exchange.entrypoints.http.edge import find_request_id
 
     ready = reachable(settings)
     listener = socket.socket(fileno=options.fd) if options.fd is not None else listen(settings)
@@ -31,15 +32,16 @@ def api(settings: Settings, options: argparse.Namespace) -> int:
         debug=settings.debug,
         limits=rate_limits(settings),
         trusted_proxies=settings.trusted_proxies,
+        exchange_quote=settings.exchange_quote,
     )
-    log_to_stderr(settings)
+    log_to_stderr(settings, find_request_id)
     http.run(config, lambda: bootstrap.open_context(ready, check), listener)
     return 0
 
 
 def rate_limits(settings: Settings) -> tuple[Limit, ...]:
     """Those that are not off, by the names that `COUNTED` has for them."""
-    names = "ip", "user", "login", "register", "orders", "withdrawals"
+    names = "ip", "user", "login", "register", "orders", "withdrawals", "exports"
     rates = ((name, getattr(settings, f"rate_limit_{name}")) for name in names)
     return tuple(
         Limit(name, rate.count, rate.per_seconds * SECOND_US) for name, rate in rates if rate
@@ -49,11 +51,12 @@ def rate_limits(settings: Settings) -> tuple[Limit, ...]:
 def worker(settings: Settings, _options: argparse.Namespace) -> int:
     """Buy, settle and refresh prices."""
     from crypto_exchange import bootstrap
+    from crypto_exchange.bootstrap.fraud import make_scorer, make_signals
     from crypto_exchange.entrypoints.cli.connection import reachable
     from crypto_exchange.entrypoints.worker import main as worker_main
-    from crypto_exchange.entrypoints.worker.parts import WorkerParts
+    from crypto_exchange.entrypoints.worker.parts import SignalParts, WorkerParts
 
-    ready = reachable(settings)
+    scorer, ready = make_scorer(settings), reachable(settings)
 
     @asynccontextmanager
     async def open_worker() -> AsyncIterator[WorkerParts]:
@@ -64,6 +67,13 @@ def worker(settings: Settings, _options: argparse.Namespace) -> int:
                 wakeups=opened.wakeups,
                 scan_interval_us=settings.scan_interval,
                 audit_interval_us=settings.audit_interval,
+                signals=SignalParts(
+                    store=make_signals(opened.database),
+                    scorer=scorer,
+                    interval_us=settings.signals_interval,
+                )
+                if settings.fraud_rules is not RiskMode.OFF
+                else None,
             )
 
     log_to_stderr(settings)
@@ -80,6 +90,7 @@ def paper_exchange(settings: Settings, _options: argparse.Namespace) -> int:
         raise CommandError("EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be given, were not", 2)
     if settings.paper_port is None:
         raise CommandError("PAPER_PORT must be given, but was not", 2)
+    log_to_stderr(settings)
     exchange.run(
         PaperConfig(
             host=settings.host,
@@ -99,19 +110,6 @@ def paper_exchange(settings: Settings, _options: argparse.Namespace) -> int:
         )
     )
     return 0
-
-
-def log_to_stderr(settings: Settings) -> None:
-    """Log from LOGLEVEL on, one line an event, UTC; nothing of the libraries' own requests."""
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=settings.loglevel.upper(), handlers=[handler])
-    for name in ("httpx", "httpcore"):  # they log addresses with signatures, and headers with keys
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -63,6 +63,7 @@ def _serve(app: PaperExchange, listener: socket.socket) -> int | None:
         lifespan="off",
         ws="none",
         access_log=False,
+        log_config=None,
         log_level="error",
         server_header=False,
         proxy_headers=False,

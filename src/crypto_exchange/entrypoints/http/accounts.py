@@ -6,7 +6,13 @@ from crypto_exchange.domain.use_cases import accounts
 from crypto_exchange.entrypoints.http.bodies import decode_body
 from crypto_exchange.entrypoints.http.devices import read_device
 from crypto_exchange.entrypoints.http.idempotency import read_key
-from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, get_context, route
+from crypto_exchange.entrypoints.http.operations import (
+    ApiRequest,
+    Operation,
+    get_actor,
+    get_context,
+    route,
+)
 from crypto_exchange.entrypoints.http.replies import Reply, json_reply, no_content
 from crypto_exchange.entrypoints.http.schemas import (
     CredentialsRequest,
@@ -55,7 +61,11 @@ async def register(request: ApiRequest) -> Reply:
     """201 with a pair of tokens."""
     body = await decode_body(request, CredentialsRequest)
     pair = await accounts.register(
-        get_context(request), body.username, body.password, device=read_device(request)
+        get_context(request),
+        body.username,
+        body.password,
+        device=read_device(request),
+        actor=get_actor(request),
     )
     return json_reply(tokens_response(pair), 201)
 
@@ -84,7 +94,11 @@ async def login(request: ApiRequest) -> Reply:
     if len(username) > _LONGEST_USERNAME or "\0" in username:
         username = ""  # nobody has it, and a database may refuse to look such a name up
     answer = await accounts.log_in(
-        get_context(request), username, body.password, device=read_device(request)
+        get_context(request),
+        username,
+        body.password,
+        device=read_device(request),
+        actor=get_actor(request),
     )
     return json_reply(login_response(answer))
 
@@ -110,7 +124,8 @@ async def login(request: ApiRequest) -> Reply:
 async def refresh(request: ApiRequest) -> Reply:
     """200 with a new pair; a token used before ends its whole login."""
     body = await decode_body(request, RefreshRequest)
-    pair = await accounts.renew(get_context(request), body.refresh, retry_key=read_key(request))
+    key, actor = read_key(request), get_actor(request)
+    pair = await accounts.renew(get_context(request), body.refresh, retry_key=key, actor=actor)
     return json_reply(tokens_response(pair))
 
 
@@ -133,7 +148,7 @@ async def refresh(request: ApiRequest) -> Reply:
 async def logout(request: ApiRequest) -> Reply:
     """204; the refresh token is good no longer."""
     body = await decode_body(request, RefreshRequest)
-    await accounts.log_out(get_context(request), body.refresh)
+    await accounts.log_out(get_context(request), body.refresh, actor=get_actor(request))
     return no_content()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
 from litestar.types import HTTPScope
@@ -16,11 +16,12 @@ _LONGEST = 45
 """An address as text, in characters."""
 
 _IPV6_HOST_BITS = 64
+_LOGGED_BITS = {4: 24, 6: 48}
 
 
 def read_client(scope: HTTPScope, trusted: Sequence[Network]) -> str:
     """Whom a request is counted for: `find_client` of its connection and headers."""
-    client = scope["client"]
+    client = scope.get("client")
     forwarded = [v for name, v in scope["headers"] if name == b"x-forwarded-for"] if trusted else []
     return find_client(client[0] if client else "", b",".join(forwarded).decode("latin-1"), trusted)
 
@@ -44,6 +45,17 @@ def find_client(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
             if not _is_in(hop, trusted):
                 return _group(hop)
     return _group(address)
+
+
+@lru_cache(maxsize=4096)
+def blur(client: str) -> str | None:
+    """The network of what `read_client` gave, too wide to know a household by: 24 bits of IPv4, 48 of
+    IPv6. None for what is no address.
+    """
+    address = _parse(client.partition("/")[0])
+    if address is None:
+        return None
+    return str(ip_network((address, _LOGGED_BITS[address.version]), strict=False))
 
 
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:

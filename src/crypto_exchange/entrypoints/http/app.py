@@ -13,11 +13,19 @@ from crypto_exchange.domain.limits import Limit
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.http import (
     accounts,
+    adjustments,
+    admin_assets,
+    admin_audit,
+    admin_batches,
+    admin_users,
+    api_keys,
     currencies,
     health,
     openapi,
     orders,
     pages,
+    privacy,
+    reviews,
     second_factor,
     sessions,
     transactions,
@@ -27,6 +35,7 @@ from crypto_exchange.entrypoints.http.authentication import Authentication
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.edge import Edge
 from crypto_exchange.entrypoints.http.ended import EndedSessions
+from crypto_exchange.entrypoints.http.known_keys import noting_uses
 from crypto_exchange.entrypoints.http.leases import Leases
 from crypto_exchange.entrypoints.http.limits import AddressLimit, CallLimits
 from crypto_exchange.entrypoints.http.operations import (
@@ -42,10 +51,18 @@ _MODULES = (
     accounts,
     second_factor,
     sessions,
+    api_keys,
+    privacy,
     wallets,
     orders,
     transactions,
     currencies,
+    admin_users,
+    admin_assets,
+    admin_batches,
+    adjustments,
+    admin_audit,
+    reviews,
     health,
     openapi,
     pages,
@@ -71,8 +88,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_context() as context:
+        async with open_context() as context, noting_uses(context) as known_keys:
             app.state.context = context
+            app.state.known_keys = known_keys
             app.state.leases = Leases(context.limiter, config.monotonic_us)
             app.state.ended_sessions = EndedSessions(context, config.monotonic_us)
             yield
@@ -92,7 +110,7 @@ def create_app(
     app.state.limits_of = _limits_by_call(config.limits)
     if config.limits:
         app.asgi_handler = AddressLimit(app.asgi_handler, config.limits, config.trusted_proxies)
-    app.asgi_handler = Edge(app.asgi_handler, config.allowed_hosts)
+    app.asgi_handler = Edge(app.asgi_handler, config.allowed_hosts, config.trusted_proxies)
     return app
 
 

@@ -17,10 +17,11 @@ LARGEST_BODY = 64 * 1024
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
-_WRONG_TYPE = re.compile(r"Expected `(\w+)`, got `(\w+)`(?: - at `\$\.(\w+)`)?")
+_WRONG_TYPE = re.compile(r"Expected `(\w+)`, got `(\w+)`(?: - at `\$\.(\w+)(?:\[\d+\])?`)?")
+_WRONG_VALUE = re.compile(r".* - at `\$\.(\w+)`")
 _JSON_TYPES = {
     "str": "a string",
-    "int": "a number",
+    "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
     "array": "a list",
@@ -116,6 +117,8 @@ def _wrong_field(message: str, kind: type[msgspec.Struct]) -> InvalidField:
         expected, was, field = match.groups()
         expected = _JSON_TYPES.get(expected, f"an {expected}")
         return InvalidField(field or "body", expected, _JSON_TYPES.get(was, was))
+    if match := _WRONG_VALUE.match(message):
+        return InvalidField(match[1], "a value within its limits", "one beyond them")
     _, _, field = message.partition("field `")
     field = field[:-1][:64]
     if field in names:

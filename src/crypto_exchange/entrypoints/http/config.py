@@ -22,6 +22,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     migration. `allowed_hosts` are names without a port; `*` allows any, `*.name` its subdomains.
     With `debug`, a fault is answered with its exception. `limits` are those that `COUNTED` names; of
     a connection from a `trusted_proxies` network the caller's address is in `X-Forwarded-For`.
+    `exchange_quote` is the coin that the exchange calls our dollars.
     `monotonic_us` is a clock in microseconds that nobody sets.
     """
 
@@ -30,4 +31,5 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     debug: bool = False
     limits: tuple[Limit, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
+    exchange_quote: str = "USD"
     monotonic_us: Callable[[], int] = _monotonic_us

@@ -1,7 +1,8 @@
 """The edge: what happens to every request and response, whatever becomes of it inside.
 
 It checks the host, names the request, adds the headers that protect, answers HEAD, and writes one
-line to the access log, without bodies, tokens or queries.
+line to the access log, without bodies, tokens or queries, and of the caller's address only its
+network: whose security is at stake is told by the events, not by this.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from crypto_exchange.entrypoints.http.addresses import Network, blur, read_client
 from crypto_exchange.entrypoints.http.problems import problem_reply
 
 access_log = logging.getLogger("crypto_exchange.access")
 
+_current: ContextVar[bytes | None] = ContextVar("request_id", default=None)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 _HEADERS = {
@@ -33,8 +37,11 @@ _HEADERS = {
 class Edge:
     """Wraps the whole application. Probes of health come by address, so they may name any host."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: Sequence[str], trusted: Sequence[Network]
+    ) -> None:
         self._app = app
+        self._trusted = trusted
         self._allowed = _host_pattern(allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +51,9 @@ class Edge:
             return
         began_ns = time.monotonic_ns()
         exchange = _Exchange(_request_id(scope), scope["method"] == "HEAD", send)
+        _current.set(exchange.request_id)
         inner = scope.copy()
+        inner["state"] = {**scope["state"], "request_id": exchange.request_id.decode()}
         if exchange.head:
             inner["method"] = "GET"
         try:
@@ -55,7 +64,8 @@ class Edge:
                 reply = problem_reply("invalid_host", detail)
                 await reply(inner, receive, exchange.send)
         finally:
-            _log(scope["method"], inner, exchange, time.monotonic_ns() - began_ns)
+            network = blur(read_client(scope, self._trusted))
+            _log(scope["method"], network, inner, exchange, time.monotonic_ns() - began_ns)
 
     def _is_allowed(self, scope: HTTPScope) -> bool:
         if scope["path"].startswith("/health/"):
@@ -67,6 +77,12 @@ class Edge:
         if match is None or len(hosts) > 1:
             return False
         return self._allowed is None or bool(self._allowed.fullmatch(match[1].decode().lower()))
+
+
+def find_request_id() -> str | None:
+    """The id of the request that is being answered here, if it is one."""
+    current = _current.get()
+    return None if current is None else current.decode()
 
 
 class _Exchange:
@@ -111,7 +127,9 @@ def _one_host(host: str) -> str:
     return rf".+\.{re.escape(host[2:])}" if host.startswith("*.") else re.escape(host)
 
 
-def _log(method: str, scope: HTTPScope, exchange: _Exchange, duration_ns: int) -> None:
+def _log(
+    method: str, network: str | None, scope: HTTPScope, exchange: _Exchange, duration_ns: int
+) -> None:
     """The path is logged as its template, so that no id is in it; else so that no line is forged."""
     path = scope.get("path_template") or ascii(scope["path"])[1:-1][:200]
     user = scope.get("user")
@@ -122,6 +140,10 @@ def _log(method: str, scope: HTTPScope, exchange: _Exchange, duration_ns: int) -
         "duration_us": duration_ns // 1000,
         "request_id": exchange.request_id.decode(),
         "user_id": getattr(user, "user_id", None),
+        "network": network,
     }
-    line = "%(method)s %(path)s %(status)s %(duration_us)s us %(request_id)s user %(user_id)s"
+    line = (
+        "%(method)s %(path)s %(status)s %(duration_us)s us %(request_id)s user %(user_id)s "
+        "from %(network)s"
+    )
     access_log.info(line, fields, extra=fields)

@@ -1,4 +1,5 @@
-"""Ended sessions, as one process knows them: their access tokens are good by themselves for a while.
+"""Ended sessions, and API keys, as one process knows them: their access tokens are good by themselves,
+and the keys known to it, for a while.
 
 Calls that move money ask the database, in a statement that they run anyway. All others are checked
 against this list, which is read again when it is older than half a second and somebody calls.
@@ -34,7 +35,7 @@ class EndedSessions:
         self._reading = asyncio.Lock()
 
     async def require_live(self, bearer: AccessClaims) -> None:
-        """Refuse a bearer whose session has ended.
+        """Refuse a bearer whose session, or API key, has ended.
 
         Raises:
             Unauthenticated: it has.

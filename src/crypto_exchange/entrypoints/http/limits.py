@@ -23,6 +23,7 @@ COUNTED = {
     "register": "registrations from one address",
     "orders": "orders of one user",
     "withdrawals": "withdrawals of one user",
+    "exports": "exports of one user",
 }
 """What each limit counts, the widest first."""
 

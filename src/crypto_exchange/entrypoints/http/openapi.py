@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from crypto_exchange import __version__
+from crypto_exchange.domain.user import Role
 from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, route
 from crypto_exchange.entrypoints.http.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from crypto_exchange.entrypoints.http.problems import PROBLEMS, Problem
@@ -30,14 +31,20 @@ Calls that need a user take the access token that `register` or `login` answered
 new pair.
 
 With a second factor, `login` answers a `challenge` instead, which `accounts/auth/mfa/verify/` takes
-together with a code. Large withdrawals need a code given within the last 5 minutes
-(`step_up_required`): send one to `verify` with the access token, and go on with the new pair.
+together with a code. Large withdrawals, and whatever officers change, need a code given within the last
+5 minutes (`step_up_required`): send one to `verify` with the access token, and go on with the new pair.
+
+## Programs
+
+A program takes an API key instead, `Authorization: Bearer cx_…`, which a user creates at
+`accounts/api-keys/` for the scopes that it needs. Without the scope that a call names, and on calls that
+name none, it is refused with `forbidden`.
 
 ## Sending a command again
 
-Placing an order, depositing and withdrawing take an `Idempotency-Key`. A command that is sent
-again with the same key is done once: the first answer's resource comes back, with
-`Idempotent-Replayed: true`. Another command with the key is refused with
+Placing an order, depositing, withdrawing and proposing an adjustment take an `Idempotency-Key`. A
+command that is sent again with the same key is done once: the first answer's resource comes back,
+with `Idempotent-Replayed: true`. Another command with the key is refused with
 `idempotency_key_reused`. A refused command keeps no key, so it may be tried again.
 
 ## Rate limits
@@ -56,12 +63,17 @@ it was. Each call lists those that it can give.
 |---|---|---|
 {errors}
 """
+_BEARER = """\
+The access token of a login, or the API key of a program. A call that names `read`, `trade` or `withdraw`
+takes keys of that scope; any other call that needs a bearer is for people who have logged in.
+"""
 _TAGS = {
     "accounts": "Users and their logins",
     "wallet": "Dollars and holdings",
     "orders": "Purchases",
     "transactions": "Movements of the wallet",
     "exchange": "What can be bought",
+    "administration": "What operators and administrators do to accounts of others",
     "health": "The state of the service",
     "documentation": "This document",
 }
@@ -111,7 +123,7 @@ def write_openapi(operations: Iterable[Operation]) -> bytes:
         "components": {
             "schemas": components,
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "bearer": {"type": "http", "scheme": "bearer", "description": _BEARER}
             },
         },
     }
@@ -131,8 +143,11 @@ def _operation(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
         "parameters": _parameters(call),
         "responses": {str(call.status): _answer(call, schema_of), **_refusals(call)},
     }
-    if call.description:
-        described["description"] = call.description
+    needs = "" if call.role is Role.USER else f"Needs the role {call.role.value}, or a higher one. "
+    if call.description or needs:
+        described["description"] = needs + call.description
+    if call.scope is not None:
+        described["security"] = [{"bearer": [call.scope.value]}]
     if call.public:
         described["security"] = [{}, {"bearer": []}] if call.token_optional else []
     if call.request is not None:
@@ -145,9 +160,18 @@ def _parameters(call: Operation) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     if "{id" in call.path:
         found.append(_parameter("id", "path", {"type": "integer", "minimum": 1}, required=True))
+    if "{key_id" in call.path:
+        schema = {"type": "string", "maxLength": 24}
+        found.append(_parameter("key_id", "path", schema, required=True))
     if "{session_id" in call.path:
         schema = {"type": "string", "maxLength": 24}
         found.append(_parameter("session_id", "path", schema, required=True))
+    if "{symbol" in call.path:
+        found.append(_parameter("symbol", "path", {"type": "string"}, required=True))
+    if "{batch" in call.path:
+        schema = {"type": "string", "maxLength": 24}
+        found.append(_parameter("batch", "path", schema, required=True))
+    found += [_parameter(name, "query", {"type": "string"}) for name in call.filters]
     if call.idempotent or call.keyed:
         text = "A command sent again with the same key is done once and answered alike."
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
@@ -173,7 +197,7 @@ def _answer(call: Operation, schema_of: dict[Any, Any]) -> dict[str, object]:
         headers |= _header("Link", 'The next page, if there is one: <…>; rel="next".')
     if call.idempotent:
         headers |= _header("Idempotent-Replayed", "true if the command had been done before.")
-    if call.method == "POST" and call.status == 201 and not call.public:
+    if call.method == "POST" and call.status == 201 and call.tag == "orders":
         headers |= _header("Location", "Where the new resource is.")
     headers |= _limit_headers(call)
     answer: dict[str, object] = {"description": call.summary, "headers": headers}

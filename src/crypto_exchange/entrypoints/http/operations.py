@@ -14,10 +14,13 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
+from crypto_exchange.domain.api_key import Scope
+from crypto_exchange.domain.audit_log import Actor
 from crypto_exchange.domain.errors import NotFound
-from crypto_exchange.domain.ids import UserId
+from crypto_exchange.domain.ids import HOUSE, UserId
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.domain.user import AccessClaims
+from crypto_exchange.domain.user import AccessClaims, Role
+from crypto_exchange.entrypoints.http.addresses import read_client
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 
 _ID = re.compile("[1-9][0-9]{0,15}", re.ASCII)
@@ -31,6 +34,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `answer` is a wire type, None for no body; `example` and `answer_example` are JSON text. A public
     call may have a use for a token too: `token_optional`. A `static` call needs nothing but this process; a `probe` may name any host and is never counted.
     A `keyed` call takes an idempotency key for a short time only.
+    `role` is the least that its bearer must have, and `scope` what the API key of a program must have
+    been given; without one only people who have logged in may call. One that changes something is
+    refused to whoever is frozen, unless it is served `while_frozen`. An officer's takes a code, or a
+    login, given lately, unless it `protects`: that must stay quick.
+    `filters` are texts that its query may name to narrow a list.
     `limits` are the rate limits that count it beside those of its address and its user. One that
     `checks_session` asks the database itself whether the bearer's has ended; others may be half a
     second late. After one that `ends_sessions` this process is not.
@@ -47,6 +55,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     refusals: tuple[str, ...] = ()
     public: bool = False
+    role: Role = Role.USER
+    scope: Scope | None = None
+    while_frozen: bool = False
+    protects: bool = False
     token_optional: bool = False
     static: bool = False
     probe: bool = False
@@ -55,7 +67,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     checks_session: bool = False
     ends_sessions: bool = False
     paged: bool = False
-    limits: tuple[Literal["login", "register", "orders", "withdrawals"], ...] = ()
+    filters: tuple[str, ...] = ()
+    limits: tuple[Literal["login", "register", "orders", "withdrawals", "exports"], ...] = ()
     example: str | None = None
     answer_example: str | None = None
 
@@ -68,7 +81,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         if not self.static:
             codes.add("unavailable")
         if not self.public:
-            codes.add("unauthenticated")
+            codes |= {"unauthenticated", "forbidden"}
+            if self.method != "GET" and not self.while_frozen:
+                codes.add("account_frozen")
+        if self.steps_up:
+            codes.add("step_up_required")
         if self.request is not None:
             codes |= {"malformed_json", "body_too_large", "unsupported_media_type", "invalid_field"}
         if self.idempotent:
@@ -78,6 +95,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         if self.paged:
             codes |= {"invalid_field", "invalid_cursor"}
         return tuple(code for code in PROBLEMS if code in codes)
+
+    @property
+    def by_officer(self) -> bool:
+        """Whether it changes what is not the bearer's own: then the token alone is not believed."""
+        return self.role is not Role.USER and self.method != "GET"
+
+    @property
+    def steps_up(self) -> bool:
+        """Whether a token that somebody found is not enough."""
+        return self.by_officer and not self.protects
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -130,6 +157,16 @@ def read_id(request: ApiRequest, what: str) -> int:
     if not _ID.fullmatch(text) or int(text) >= 2**53:
         raise NotFound(what, text[:40])
     return int(text)
+
+
+def get_actor(request: ApiRequest) -> Actor:
+    """Who asks, for the audit log: nobody yet, where a call is public."""
+    claims: AccessClaims | None = request.scope.get("user")
+    return Actor(
+        user_id=HOUSE if claims is None else claims.user_id,
+        address=read_client(request.scope, request.app.state.config.trusted_proxies),
+        request_id=request.scope["state"].get("request_id", ""),
+    )
 
 
 def get_session_id(request: ApiRequest) -> str:

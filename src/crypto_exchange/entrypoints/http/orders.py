@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
+from crypto_exchange.domain.api_key import Scope
 from crypto_exchange.domain.errors import InvalidField
 from crypto_exchange.domain.placement import PlaceOrder
 from crypto_exchange.domain.use_cases import orders
@@ -35,6 +36,11 @@ From the threshold on, $10.00 unless the operator chose another, an order is `pe
 once. A smaller one is `aggregated`: it waits, and can be cancelled, until the waiting orders of its
 crypto-currency are bought together. Ask for the order again until its state is final: `completed`,
 `partially_completed` (the rest is refunded), `failed` (refunded, with a `reason`) or `cancelled`.
+
+Where the fraud rules are in force, an order may need a fresh code of the second factor
+(`step_up_required`), or be `pending` with the reason `under_review` until an operator has looked at it:
+released it goes on as any other, refused, or not decided on in time, it is `failed` with the reason
+`refused` and a full refund.
 """
 _ORDER = (
     '{"id": 1, "crypto": "ABAN", "amount": 3, "unit_price": 4.00, "total_price": 12.00, '
@@ -75,6 +81,7 @@ An order that waits, was cancelled, or ended without being settled by a batch ha
         method="POST",
         path=f"{_BASE}/",
         name="place_order",
+        scope=Scope.TRADE,
         summary="Buy an amount of coins, or for a sum of dollars",
         tag="orders",
         description=_PLACING,
@@ -90,6 +97,8 @@ An order that waits, was cancelled, or ended without being settled by a batch ha
             "amount_too_large",
             "unknown_asset",
             "price_stale",
+            "step_up_required",
+            "denied",
         ),
         idempotent=True,
         checks_session=True,
@@ -107,6 +116,7 @@ async def place_order(request: ApiRequest) -> Reply:
         asset=body.crypto,
         amount=amount,
         spend=spend,
+        verified_at_us=request.user.verified_at_us,
         request=read_request_key(request, "orders", body.crypto, amount, spend),
     )
     order, scale, repeated = await orders.place(
@@ -121,6 +131,7 @@ async def place_order(request: ApiRequest) -> Reply:
         method="GET",
         path=f"{_BASE}/",
         name="list_orders",
+        scope=Scope.READ,
         summary="List orders, newest first",
         tag="orders",
         answer=list[OrderResponse],
@@ -143,6 +154,7 @@ async def list_orders(request: ApiRequest) -> Reply:
         method="GET",
         path=f"{_BASE}/{{id:str}}/",
         name="get_order",
+        scope=Scope.READ,
         summary="Show an order",
         tag="orders",
         answer=OrderResponse,
@@ -162,6 +174,7 @@ async def get_order(request: ApiRequest) -> Reply:
         method="POST",
         path=f"{_BASE}/{{id:str}}/cancel/",
         name="cancel_order",
+        scope=Scope.TRADE,
         summary="Cancel an order while it waits (state aggregated), with a full refund",
         tag="orders",
         answer=OrderResponse,
@@ -184,6 +197,7 @@ async def cancel_order(request: ApiRequest) -> Reply:
         method="GET",
         path=f"{_BASE}/{{id:str}}/receipt/",
         name="get_receipt",
+        scope=Scope.READ,
         summary="Show how an order's share of its batch was computed",
         tag="orders",
         description=_PROVING,

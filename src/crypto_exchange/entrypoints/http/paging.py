@@ -6,6 +6,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -21,11 +22,12 @@ Row = TypeVar("Row")
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Which part of the list at a path is asked for."""
+    """Which part of the list at a path is asked for; `filters` is what else the query says of it."""
 
     path: str
     limit: int
     after: Cursor | None
+    filters: str = ""
 
     @property
     def wanted(self) -> int:
@@ -43,17 +45,30 @@ class Page(msgspec.Struct, frozen=True):
         shown = rows[: self.limit]
         if len(rows) == len(shown):
             return shown, []
-        link = f"<{self.path}?limit={self.limit}&cursor={write_cursor(cursor_of(shown[-1]))}>"
+        cursor = write_cursor(cursor_of(shown[-1]))
+        link = f"<{self.path}?{self.filters}limit={self.limit}&cursor={cursor}>"
         return shown, [(b"link", f'{link}; rel="next"'.encode())]
 
 
-def read_page(request: ApiRequest) -> Page:
-    """Read limit and cursor. Raises `InvalidField`, `InvalidCursor`."""
+def read_page(request: ApiRequest, **filters: str) -> Page:
+    """Read limit and cursor; the filters are those of the next page too. Raises `InvalidField`,
+    `InvalidCursor`.
+    """
+    named = {name: value for name, value in filters.items() if value}
     return Page(
         request.scope["path"],
         _limit(request.query_params.getall("limit", [])),
         _after(request.query_params.getall("cursor", [])),
+        f"{urlencode(named)}&" if named else "",
     )
+
+
+def read_filter(request: ApiRequest, name: str) -> str:
+    """What the query says of a list beside its page; empty if nothing. Raises `InvalidField`."""
+    given: list[str] = request.query_params.getall(name, [])
+    if len(given) > 1:
+        raise InvalidField(name, "one of it", f"{len(given)} of them")
+    return given[0] if given else ""
 
 
 def write_cursor(cursor: Cursor) -> str:

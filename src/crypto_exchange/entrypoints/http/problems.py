@@ -50,6 +50,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "invalid_credentials": ProblemKind(401, "Username or password is wrong"),
     "invalid_code": ProblemKind(401, "The code of the second factor is wrong"),
     "step_up_required": ProblemKind(403, "A fresh code of the second factor is needed"),
+    "forbidden": ProblemKind(403, "This is not for the bearer"),
+    "account_frozen": ProblemKind(403, "The account is frozen"),
+    "denied": ProblemKind(403, "This has to be reviewed first"),
     "not_found": ProblemKind(404, "There is no such thing"),
     "method_not_allowed": ProblemKind(
         405,
@@ -61,6 +64,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "too_late": ProblemKind(409, "The order can no longer be cancelled"),
     "username_taken": ProblemKind(409, "The username is taken"),
     "second_factor_active": ProblemKind(409, "There is a second factor already"),
+    "too_many_keys": ProblemKind(409, "There are too many API keys"),
+    "wrong_state": ProblemKind(409, "It is not in a state for that"),
+    "account_not_empty": ProblemKind(409, "Something is left in the account"),
     "body_too_large": ProblemKind(
         413,
         "The body is too large",

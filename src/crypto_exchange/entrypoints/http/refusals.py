@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from crypto_exchange.domain.api_key import Scope, TooManyKeys, find_excess
+from crypto_exchange.domain.closing import AccountNotEmpty
 from crypto_exchange.domain.errors import (
+    AccountFrozen,
     AmountTooLarge,
     AmountTooSmall,
     AssetHalted,
+    Denied,
     DomainError,
+    Forbidden,
     IdempotencyKeyReused,
     InsufficientFunds,
     InvalidAmount,
@@ -22,10 +27,12 @@ from crypto_exchange.domain.errors import (
     Unauthenticated,
     UnknownAsset,
     UsernameTaken,
+    WrongState,
 )
 from crypto_exchange.domain.limits import Limit
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.policy import SECOND_US
+from crypto_exchange.domain.user import Role
 from crypto_exchange.entrypoints.http.limits import tell_refusal
 from crypto_exchange.entrypoints.http.operations import Operation
 from crypto_exchange.entrypoints.http.problems import (
@@ -61,14 +68,20 @@ def _refusals(call: Operation) -> dict[str, DomainError]:
     thing = call.tag.removesuffix("s") if "{id" in call.path else "wallet"
     if "{session_id" in call.path:
         thing = "session"
+    if "{key_id" in call.path:
+        thing = "API key"
     name, remedy = ("refresh", "log in again") if call.public else ("access", "renew it")
     dollars = "a positive number of whole cents"
     field = call.request.__struct_fields__[0] if call.request else "limit"
     was = ("a value", "missing") if call.request else ("one integer from 1 to 200", "'0'")
     errors = (
+        AccountNotEmpty("100.00 USD in the wallet"),
+        AccountFrozen(),
         AmountTooLarge("amount", "10000000.00", "10000000.01"),
         AmountTooSmall("spend", "0.00000001 BTC", "0.01"),
         AssetHalted("BTC"),
+        Denied(queued=True),
+        _forbidden(call),
         IdempotencyKeyReused("my-key-1"),
         InsufficientFunds(100 * DOLLAR, 12 * DOLLAR),
         InvalidCode(),
@@ -81,10 +94,20 @@ def _refusals(call: Operation) -> dict[str, DomainError]:
         SecondFactorActive(),
         StepUpRequired(),
         TooLate(7, "completed"),
+        TooManyKeys(),
         Unauthenticated(
             f"{name} token: expected one that is still good, was one past its time; {remedy}"
         ),
         UnknownAsset("NOPE"),
         UsernameTaken("alice"),
+        WrongState(f"{thing} 7", "one that is active", "one that is frozen"),
     )
     return {error.code: error for error in errors}
+
+
+def _forbidden(call: Operation) -> DomainError:
+    """To whom it is: somebody without the role that it needs, or a key without the scope."""
+    others = frozenset(scope for scope in Scope if scope is not call.scope)
+    if call.role is Role.USER and (excess := find_excess(others, call.scope)):
+        return excess
+    return Forbidden(f"role {call.role.value}", "role user")

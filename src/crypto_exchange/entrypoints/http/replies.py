@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from litestar.types import Receive, Scope, Send
+
+from crypto_exchange.entrypoints.override import override
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
@@ -38,6 +40,31 @@ class Reply:
         """Send it."""
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class StreamedReply(Reply):
+    """JSON in pieces, so that it is never in memory as a whole. Of what goes wrong in between, its
+    client learns that it was cut off.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(
+        self, pieces: AsyncIterator[bytes], headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """Header names are in lower case."""
+        super().__init__(200, media_type=None, headers=[*headers, (b"content-type", JSON)])
+        self._pieces = pieces
+
+    @override
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it. Nothing is sent before there is a first piece, so until then it can be refused."""
+        first = await anext(self._pieces, b"")
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def json_reply(

@@ -15,6 +15,7 @@ from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.http import amounts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_US = 253_402_300_799_999_999
 _PLAIN_TEXT = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"}
 
 DollarsIn = Annotated[
@@ -63,6 +64,10 @@ Password = Annotated[
     str, Meta(description="8 to 128 characters", extra_json_schema={"format": "password"})
 ]
 
+Code = Annotated[
+    str, Meta(description="6 digits of the authenticator, or a recovery code; spaces do no harm.")
+]
+
 
 class CredentialsRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Who somebody is."""
@@ -78,10 +83,11 @@ class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PasswordRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The password until now, and another one."""
+    """The password until now, and another one; and a code of the second factor, if there is one."""
 
     password: Password
     new_password: Password
+    code: Code | UnsetType = UNSET
 
 
 class AmountRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -272,6 +278,6 @@ def transaction_response(view: views.TransactionView) -> TransactionResponse:
 
 
 def instant(at_us: int) -> str:
-    """Microseconds since 1970 as RFC 3339 in UTC."""
-    moment = _EPOCH + timedelta(microseconds=at_us)
+    """Microseconds since 1970 as RFC 3339 in UTC; the last of the year 9999 for any later one."""
+    moment = _EPOCH + timedelta(microseconds=min(max(at_us, 0), _LAST_US))
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

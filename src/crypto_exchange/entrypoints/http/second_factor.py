@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
+import msgspec
 import segno
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from crypto_exchange.domain.use_cases import second_factor
 from crypto_exchange.entrypoints.http.authentication import read_bearer
@@ -14,15 +13,17 @@ from crypto_exchange.entrypoints.http.devices import read_device
 from crypto_exchange.entrypoints.http.operations import (
     ApiRequest,
     Operation,
+    get_actor,
     get_context,
-    get_user_id,
     route,
 )
 from crypto_exchange.entrypoints.http.replies import Reply, json_reply, no_content
-from crypto_exchange.entrypoints.http.schemas import TokenPairResponse, tokens_response
+from crypto_exchange.entrypoints.http.schemas import Code, TokenPairResponse, tokens_response
 
 _BASE = "/api/v1/accounts/auth/mfa"
 _ENROLLING = """\
+It needs an access token whose login is at most 15 minutes old: `step_up_required` otherwise.
+
 The secret is for an authenticator (TOTP, RFC 6238: SHA-1, 6 digits, 30 seconds), to scan or to type in.
 Nothing changes until a first code of it is sent to `confirm`; until then, another call draws another
 secret.
@@ -40,10 +41,6 @@ Every code is good once. After 5 wrong ones none is looked at for 15 minutes, th
 time, up to a day: `rate_limited`, and `Retry-After` says how long.
 """
 _CODE = '{"code": "287082"}'
-
-Code = Annotated[
-    str, Meta(description="6 digits of the authenticator, or a recovery code; spaces do no harm.")
-]
 
 
 class CodeRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +79,7 @@ class RecoveryCodesResponse(Struct, frozen=True):
         tag="accounts",
         description=_ENROLLING,
         answer=EnrolmentResponse,
-        refusals=("not_found", "second_factor_active"),
+        refusals=("not_found", "second_factor_active", "step_up_required"),
         answer_example=(
             '{"secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", '
             '"otpauth_uri": "otpauth://totp/crypto_exchange:alice?secret=GEZDGNBV…", '
@@ -92,7 +89,7 @@ class RecoveryCodesResponse(Struct, frozen=True):
 )
 async def enroll(request: ApiRequest) -> Reply:
     """200 with the secret in three forms; a body is not looked at."""
-    enrolment = await second_factor.enroll(get_context(request), get_user_id(request))
+    enrolment = await second_factor.enroll(get_context(request), request.user)
     picture = segno.make(enrolment.uri, error="m", micro=False).svg_inline(scale=4, light="#fff")
     return json_reply(EnrolmentResponse(enrolment.secret, enrolment.uri, picture))
 
@@ -115,7 +112,8 @@ async def enroll(request: ApiRequest) -> Reply:
 async def confirm(request: ApiRequest) -> Reply:
     """200 with the recovery codes."""
     body = await decode_body(request, CodeRequest)
-    codes = await second_factor.confirm(get_context(request), get_user_id(request), body.code)
+    context, actor = get_context(request), get_actor(request)
+    codes = await second_factor.confirm(context, request.user.user_id, body.code, actor=actor)
     return json_reply(RecoveryCodesResponse(list(codes)))
 
 
@@ -139,12 +137,16 @@ async def confirm(request: ApiRequest) -> Reply:
 async def verify(request: ApiRequest) -> Reply:
     """200 with a pair of tokens."""
     body, context = await decode_body(request, VerifyRequest), get_context(request)
+    actor = get_actor(request)
     if body.challenge is not UNSET:
         device = read_device(request)
-        pair = await second_factor.finish_login(context, body.challenge, body.code, device=device)
+        pair = await second_factor.finish_login(
+            context, body.challenge, body.code, device=device, actor=actor
+        )
     else:
         claims = context.tokens.read_access(read_bearer(request.scope))
-        pair = await second_factor.step_up(context, claims, body.code)
+        actor = msgspec.structs.replace(actor, user_id=claims.user_id)
+        pair = await second_factor.step_up(context, claims, body.code, actor=actor)
     return json_reply(tokens_response(pair))
 
 
@@ -165,7 +167,8 @@ async def verify(request: ApiRequest) -> Reply:
 async def disable(request: ApiRequest) -> Reply:
     """204; the code counts as any other."""
     body = await decode_body(request, CodeRequest)
-    await second_factor.disable(get_context(request), get_user_id(request), body.code)
+    context, actor = get_context(request), get_actor(request)
+    await second_factor.disable(context, request.user.user_id, body.code, actor=actor)
     return no_content()
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from crypto_exchange.domain.use_cases import logins
 from crypto_exchange.entrypoints.http.bodies import decode_body
 from crypto_exchange.entrypoints.http.devices import read_device
-from crypto_exchange.entrypoints.http.operations import ApiRequest, Operation, get_context, route
+from crypto_exchange.entrypoints.http.operations import (
+    ApiRequest,
+    Operation,
+    get_actor,
+    get_context,
+    route,
+)
 from crypto_exchange.entrypoints.http.replies import Reply, json_reply, no_content
 from crypto_exchange.entrypoints.http.schemas import (
     PasswordRequest,
@@ -56,6 +64,7 @@ async def list_sessions(request: ApiRequest) -> Reply:
         description=_AT_ONCE,
         status=204,
         refusals=("not_found",),
+        while_frozen=True,
         checks_session=True,
         ends_sessions=True,
     )
@@ -63,7 +72,8 @@ async def list_sessions(request: ApiRequest) -> Reply:
 async def end_session(request: ApiRequest) -> Reply:
     """204; a body is not looked at."""
     session_id = request.path_params["session_id"]
-    await logins.end_session(get_context(request), request.user, session_id)
+    context, actor = get_context(request), get_actor(request)
+    await logins.end_session(context, request.user, session_id, actor=actor)
     return no_content()
 
 
@@ -76,13 +86,14 @@ async def end_session(request: ApiRequest) -> Reply:
         tag="accounts",
         description=_AT_ONCE,
         status=204,
+        while_frozen=True,
         checks_session=True,
         ends_sessions=True,
     )
 )
 async def logout_all(request: ApiRequest) -> Reply:
     """204; a body is not looked at."""
-    await logins.end_all(get_context(request), request.user)
+    await logins.end_all(get_context(request), request.user, actor=get_actor(request))
     return no_content()
 
 
@@ -93,11 +104,12 @@ async def logout_all(request: ApiRequest) -> Reply:
         name="change_password",
         summary="Choose another password, which ends every earlier login",
         tag="accounts",
-        description="The new pair of tokens is that of a new login, the only one that is left. "
-        + _AT_ONCE,
+        description="The new pair of tokens is that of a new login, the only one that is left; API keys "
+        "end too. Whoever has a second factor sends a `code` of it, or has given one within the last 5 "
+        "minutes: `step_up_required` otherwise. " + _AT_ONCE,
         request=PasswordRequest,
         answer=TokenPairResponse,
-        refusals=("invalid_credentials",),
+        refusals=("invalid_credentials", "invalid_code", "step_up_required"),
         limits=("login",),
         checks_session=True,
         ends_sessions=True,
@@ -113,7 +125,9 @@ async def change_password(request: ApiRequest) -> Reply:
         request.user,
         body.password,
         body.new_password,
+        code=None if body.code is UNSET else body.code,
         device=read_device(request),
+        actor=get_actor(request),
     )
     return json_reply(tokens_response(pair))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crypto_exchange.domain.api_key import Scope
 from crypto_exchange.domain.views import Cursor, TransactionView
 from crypto_exchange.entrypoints.http.operations import (
     ApiRequest,
@@ -27,6 +28,7 @@ _TRANSACTION = (
         method="GET",
         path=f"{_BASE}/",
         name="list_transactions",
+        scope=Scope.READ,
         summary="List deposits and withdrawals, purchases and refunds included, newest first",
         tag="transactions",
         answer=list[TransactionResponse],
@@ -49,6 +51,7 @@ async def list_transactions(request: ApiRequest) -> Reply:
         method="GET",
         path=f"{_BASE}/{{id:str}}",
         name="get_transaction",
+        scope=Scope.READ,
         summary="Show a transaction",
         tag="transactions",
         answer=TransactionResponse,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crypto_exchange.domain.api_key import Scope
 from crypto_exchange.domain.cashier import Deposit, Withdraw
 from crypto_exchange.domain.use_cases import wallets
 from crypto_exchange.entrypoints.http.amounts import read_dollars
@@ -27,7 +28,9 @@ from crypto_exchange.entrypoints.http.schemas import (
 _BASE = "/api/v1/accounts"
 _STEPPING_UP = """\
 Whoever has a second factor needs a code given within the last 5 minutes to take more than a limit out,
-1000.00 unless the operator set another.
+1000.00 unless the operator set another. Where the fraud rules are in force they may ask for one too, or
+say `denied`: then an operator looks at it, and after a release a withdrawal of at most that amount
+passes once within a day.
 """
 _WALLET = '{"balance": 500.00, "currency": "USD"}'
 
@@ -39,6 +42,7 @@ _WALLET = '{"balance": 500.00, "currency": "USD"}'
         name="get_wallet",
         summary="Show the wallet",
         tag="wallet",
+        scope=Scope.READ,
         answer=WalletResponse,
         refusals=("not_found",),
         answer_example=_WALLET,
@@ -57,6 +61,7 @@ async def get_wallet(request: ApiRequest) -> Reply:
         name="deposit",
         summary="Put dollars into the wallet",
         tag="wallet",
+        scope=Scope.TRADE,
         request=AmountRequest,
         answer=WalletResponse,
         refusals=("not_found", "invalid_amount", "amount_too_large"),
@@ -83,6 +88,7 @@ async def deposit(request: ApiRequest) -> Reply:
         name="withdraw",
         summary="Take dollars out of the wallet",
         tag="wallet",
+        scope=Scope.WITHDRAW,
         description=_STEPPING_UP,
         request=AmountRequest,
         answer=WalletResponse,
@@ -92,6 +98,7 @@ async def deposit(request: ApiRequest) -> Reply:
             "amount_too_large",
             "insufficient_funds",
             "step_up_required",
+            "denied",
         ),
         idempotent=True,
         checks_session=True,
@@ -124,6 +131,7 @@ async def withdraw(request: ApiRequest) -> Reply:
         name="list_holdings",
         summary="List the coins owned, with their cost and value",
         tag="wallet",
+        scope=Scope.READ,
         answer=list[HoldingResponse],
         answer_example='[{"crypto": "ABAN", "amount": 3, "cost": 12.00, "value": 12.00}]',
     )

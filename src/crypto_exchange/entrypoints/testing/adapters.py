@@ -15,7 +15,8 @@ from crypto_exchange.adapters.memory import (
     MemoryReadModels,
 )
 from crypto_exchange.domain.policy import Policy
-from crypto_exchange.domain.ports import AssetCache, Begin, Ids, Market, ReadModels, Tally
+from crypto_exchange.domain.ports import AssetCache, Begin, Ids, Market, Tally
+from crypto_exchange.domain.queries import ReadModels
 from crypto_exchange.domain.state import State
 
 

@@ -50,6 +50,9 @@ class Sightings:
     def _withdrawn(self, event: Event) -> None:
         self._wallets[event["user_id"]] -= event["amount"]
 
+    def _balanceadjusted(self, event: Event) -> None:
+        self._wallets[event["user_id"]] += event["amount"]
+
     def _orderplaced(self, event: Event) -> None:
         self._orders[event["order_id"]] = event
         self._wallets[event["user_id"]] -= event["total"]

@@ -13,8 +13,10 @@ from typing import Any
 
 from crypto_exchange.domain.errors import Unavailable
 from crypto_exchange.domain.ports import JobQueue
-from crypto_exchange.domain.use_cases import currencies, logins
-from crypto_exchange.entrypoints.worker.parts import SyncedClock, WorkerParts
+from crypto_exchange.domain.use_cases import currencies, logins, reviews, signals
+from crypto_exchange.domain.use_cases.context import Context
+from crypto_exchange.entrypoints.worker.chain import Chain
+from crypto_exchange.entrypoints.worker.parts import SignalParts, SyncedClock, WorkerParts
 from crypto_exchange.entrypoints.worker.relay import Relay
 from crypto_exchange.entrypoints.worker.repetition import Outage, repeat
 from crypto_exchange.entrypoints.worker.trader import Trader
@@ -30,6 +32,7 @@ _FIRST_AUDIT_S = 30.0
 """By then the capital of a new installation is booked."""
 
 _EXPIRED_S = 600.0
+_CHAIN_S = 5.0
 
 _FIRST_LOOK_S = 3.0
 _GRACE_S = 8
@@ -119,12 +122,21 @@ def _repetitions(parts: WorkerParts, relay: Relay) -> list[Coroutine[Any, Any, N
     context, exchange = parts.context, parts.context.exchange
     repetitions = [
         repeat("the scan for due work", relay.scan, every_s=parts.scan_interval_us / 1_000_000),
+        repeat(
+            "the end of reviews",
+            partial(reviews.expire_due, context),
+            every_s=parts.scan_interval_us / 1_000_000,
+        ),
         repeat("listening for wake-ups", relay.listen, every_s=_LISTEN_S),
         repeat("refreshing prices", partial(currencies.refresh_prices, context), every_s=_PRICES_S),
         repeat("refreshing rules", partial(currencies.refresh_rules, context), every_s=_RULES_S),
     ]
     forget = partial(logins.forget_expired, context)
     repetitions.append(repeat("forgetting expired logins", forget, every_s=_EXPIRED_S))
+    chain = Chain(context)
+    repetitions.append(repeat("chaining the audit log", chain.extend, every_s=_CHAIN_S))
+    if parts.signals is not None:
+        repetitions.append(_look_for_signals(context, parts.signals))
     watch = Watch(context)
     tended = "late fills and quarantine"
     repetitions.append(repeat(tended, watch.tend_attempts, every_s=_ATTEMPTS_S))
@@ -137,3 +149,9 @@ def _repetitions(parts: WorkerParts, relay: Relay) -> list[Coroutine[Any, Any, N
         clock = repeat("asking the exchange's time", exchange.sync_clock, every_s=_RULES_S)
         repetitions.insert(0, clock)
     return repetitions
+
+
+def _look_for_signals(context: Context, parts: SignalParts) -> Coroutine[Any, Any, None]:
+    every_us = parts.interval_us
+    find = partial(signals.find, context, parts.store, parts.scorer, interval_us=every_us)
+    return repeat("looking for signals of fraud", find, every_s=every_us / 1_000_000)

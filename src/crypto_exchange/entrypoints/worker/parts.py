@@ -10,6 +10,7 @@ import msgspec
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.policy import SECOND_US
 from crypto_exchange.domain.ports import JobQueue
+from crypto_exchange.domain.signal_store import Scorer, SignalStore
 from crypto_exchange.domain.use_cases.context import Context
 
 TRADE = "trade"
@@ -38,9 +39,17 @@ class SyncedClock(Protocol):
         """Compare the clocks."""
 
 
+class SignalParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What signals are looked for with; without a scorer there is no learned score."""
+
+    store: SignalStore
+    scorer: Scorer | None = None
+    interval_us: int = 60 * SECOND_US
+
+
 class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
     """Without a queue or wake-ups the worker does everything itself, at most a scan later; without an
-    interval between audits it makes none.
+    interval between audits it makes none, and without parts for signals it looks for none.
     """
 
     context: Context
@@ -48,3 +57,4 @@ class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
     wakeups: Wakeups | None = None
     scan_interval_us: int = SECOND_US
     audit_interval_us: int | None = None
+    signals: SignalParts | None = None

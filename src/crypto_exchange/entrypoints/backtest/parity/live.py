@@ -20,6 +20,7 @@ from crypto_exchange.domain.events import (
 from crypto_exchange.domain.ids import OrderId, Symbol, UserId
 from crypto_exchange.domain.ledger import USD
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, pow10, quantity_for
+from crypto_exchange.domain.order import Reason
 from crypto_exchange.domain.policy import Pricing
 from crypto_exchange.entrypoints.backtest.flow import OrderColumns
 from crypto_exchange.entrypoints.backtest.inputs.observed import price_series
@@ -47,8 +48,8 @@ class Bought(msgspec.Struct, frozen=True):
 
 
 class LiveTrading:
-    """Orders, prices and purchases of a service, event by event. Orders that were cancelled are not in
-    it: the candidate cannot know whether they would have been.
+    """Orders, prices and purchases of a service, event by event. Orders that were cancelled, or refused
+    after a review, are not in it: the candidate cannot know whether they would have been.
     """
 
     def __init__(self, header: Header) -> None:
@@ -68,6 +69,9 @@ class LiveTrading:
             self._prices[event.asset].setdefault(event.at_us, event.price)
         elif isinstance(event, OrderCancelled):
             self.orders.pop(event.order_id, None)
+        elif isinstance(event, OrdersFailed) and event.reason == Reason.REFUSED.value:
+            for _, ident in event.orders:
+                self.orders.pop(ident, None)
         elif isinstance(event, OrdersFailed | BatchRefunded):
             for _, ident in event.orders:
                 self.orders[ident].ended_us = event.at_us

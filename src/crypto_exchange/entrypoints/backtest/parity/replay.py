@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from crypto_exchange.domain import events
+from crypto_exchange.domain.account_events import AccountEvent, UserRegistered
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.errors import DomainError, InvariantViolation, PortError
 from crypto_exchange.domain.ledger import USD
 from crypto_exchange.domain.money import DEFAULT_ASSET_SCALE, USD_SCALE, format_units
+from crypto_exchange.domain.order import Reason
 from crypto_exchange.domain.state import State
 from crypto_exchange.entrypoints.backtest.parity import replay_people as people
 from crypto_exchange.entrypoints.backtest.parity import replay_purchases as purchases
+from crypto_exchange.entrypoints.backtest.parity import replay_reviews as reviews
 from crypto_exchange.entrypoints.backtest.parity.replay_people import Decision, Decisions
 from crypto_exchange.entrypoints.backtest.parity.replay_records import (
     Coming,
@@ -37,15 +40,12 @@ from crypto_exchange.entrypoints.backtest.result import ledger_hash
 
 _REFUSALS = (DomainError, PortError, InvariantViolation, KeyError, ValueError)
 _OF_ONE: Mapping[type, Callable[[Replica, Any], Decisions]] = {
-    events.UserRegistered: people.registered,
-    events.SessionReuseDetected: people.told_of_access,
-    events.PasswordChanged: people.told_of_access,
-    events.SecondFactorEnrolled: people.told_of_access,
-    events.SecondFactorDisabled: people.told_of_access,
-    events.SecondFactorLocked: people.told_of_access,
-    events.RecoveryCodeUsed: people.told_of_access,
+    **dict.fromkeys(get_args(AccountEvent), people.told_of_access),
+    UserRegistered: people.registered,
     events.Deposited: people.deposited,
     events.Withdrawn: people.withdrawn,
+    events.BalanceAdjusted: people.adjusted,
+    events.OrderReleased: reviews.released,
     events.OrderCancelled: people.cancelled,
     events.AssetHaltChanged: people.halt_changed,
     events.BreakClosed: people.break_closed,
@@ -145,6 +145,8 @@ def _decisions(replica: Replica, commit: Commit, coming: Coming) -> Decisions:
     told = commit.events[0]
     if isinstance(told, events.OrderPlaced):
         return people.placed(replica, told, coming)
+    if isinstance(told, events.OrdersFailed) and told.reason == Reason.REFUSED.value:
+        return reviews.refused(replica, told)
     if isinstance(told, purchases.Work):
         return purchases.worked(replica, told, commit, coming)
     if type(told) in _OF_ONE:

@@ -19,7 +19,7 @@ from crypto_exchange.domain.events import (
 )
 from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol
 from crypto_exchange.domain.money import BPS
-from crypto_exchange.domain.order import FINAL_STATES, Order
+from crypto_exchange.domain.order import FINAL_STATES, Order, is_loose
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.views import Book, OpenBatch
@@ -58,7 +58,7 @@ class Replica:
         for order in (*change.new_orders, *(move.after for move in change.orders)):
             if order.state in FINAL_STATES:
                 self._loose_us.pop(order.id, None)
-            elif order.batch is None:
+            elif is_loose(order):
                 self._loose_us[order.id] = at_us
 
     def asset(self, symbol: Symbol, price: int | None, rule: MarketRule, at_us: int) -> Asset:
@@ -84,7 +84,7 @@ class Replica:
         """
         yield None
         orders = self.state.open_orders.values()
-        edges = {o.id: _edge(o, self.policy) for o in orders if o.asset == symbol}
+        edges = {o.id: _edge(o, self.policy) for o in orders if o.asset == symbol and not o.held}
         lowest = max((edge for ident, edge in edges.items() if ident in left), default=1)
         yield lowest
         yield _DEAREST
@@ -106,7 +106,7 @@ class Replica:
         events = (event for commit in coming for event in commit.events)
         leaving = {event.order_id for event in events if isinstance(event, OrderCancelled)}
         orders = self.state.open_orders.values()
-        loose = [order for order in orders if order.asset == symbol and order.batch is None]
+        loose = [order for order in orders if order.asset == symbol and is_loose(order)]
         cut_off = len(loose) >= self.policy.batch_limit
         return frozenset(
             order.id

@@ -36,6 +36,7 @@ from crypto_exchange.entrypoints.testing.contracts.queue import QueueTests
 from crypto_exchange.entrypoints.testing.contracts.read_models import ReadModelsTests
 from crypto_exchange.entrypoints.testing.contracts.reconciliation import ReconciliationTests
 from crypto_exchange.entrypoints.testing.contracts.scene import Scene, StoreSuite
+from crypto_exchange.entrypoints.testing.contracts.signals import ScorerTests, SignalStoreTests
 from crypto_exchange.entrypoints.testing.contracts.tally import TallyTests, TallyUnderTest
 from crypto_exchange.entrypoints.testing.contracts.unit_of_work import UnitOfWorkTests
 from crypto_exchange.entrypoints.testing.contracts.venue_script import Script, ToldOrder, ToldTrade
@@ -58,8 +59,10 @@ __all__ = [
     "RefusedOrderTests",
     "Row",
     "Scene",
+    "ScorerTests",
     "Script",
     "ScriptedVenueTests",
+    "SignalStoreTests",
     "StoreSuite",
     "Suite",
     "TallyTests",

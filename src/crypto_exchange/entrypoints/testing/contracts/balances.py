@@ -17,7 +17,6 @@ from crypto_exchange.domain.ledger import (
 from crypto_exchange.domain.money import CENT
 from crypto_exchange.domain.order import OrderState, Reason
 from crypto_exchange.domain.views import HoldingView
-from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.testing.contracts.scene import COIN, DAY_US, PRICE, StoreSuite
 
 
@@ -117,9 +116,10 @@ class BalanceTests(StoreSuite, port="unit_of_work"):
 
         await scene.commit(Change(transfers=tuple(paid)))
 
-        assert [await scene.wallet(user) for user in (user_id, other_id)] == [
-            Wallet(user_id, 101 * CENT, 2),
-            Wallet(other_id, 201 * CENT, 2),
+        wallets = [await scene.wallet(user) for user in (user_id, other_id)]
+        assert [(wallet.balance, wallet.version) for wallet in wallets] == [
+            (101 * CENT, 2),
+            (201 * CENT, 2),
         ]
 
     async def test_refunds_add_to_a_wallet_that_has_changed_meanwhile(self) -> None:

@@ -31,7 +31,8 @@ class LoadTests(StoreSuite, port="unit_of_work"):
 
         user_id = await scene.register()
 
-        assert await scene.wallet(user_id) == Wallet(user_id, 0, 0)
+        wallet = await scene.wallet(user_id)
+        assert wallet == Wallet(user_id, 0, 0, wallet.activity)
 
     async def test_a_wallet_that_nobody_has_is_not_found(self) -> None:
         scene = await self.scene()

@@ -18,7 +18,12 @@ from crypto_exchange.domain.views import (
     HoldingView,
     LedgerBalance,
 )
+from crypto_exchange.entrypoints.testing.contracts.adjustments import AdjustmentQueryTests
+from crypto_exchange.entrypoints.testing.contracts.administration import AccountQueryTests
+from crypto_exchange.entrypoints.testing.contracts.api_keys import ApiKeyQueryTests
+from crypto_exchange.entrypoints.testing.contracts.audit_log import AuditLogTests
 from crypto_exchange.entrypoints.testing.contracts.checks import since
+from crypto_exchange.entrypoints.testing.contracts.closing import KeptTests
 from crypto_exchange.entrypoints.testing.contracts.due import DueTests
 from crypto_exchange.entrypoints.testing.contracts.samples import an_order
 from crypto_exchange.entrypoints.testing.contracts.scene import (
@@ -31,7 +36,16 @@ from crypto_exchange.entrypoints.testing.contracts.sessions import SessionQueryT
 from crypto_exchange.entrypoints.testing.contracts.transactions import TransactionTests
 
 
-class ReadModelsTests(DueTests, TransactionTests, SessionQueryTests):
+class ReadModelsTests(
+    DueTests,
+    TransactionTests,
+    SessionQueryTests,
+    AccountQueryTests,
+    ApiKeyQueryTests,
+    AdjustmentQueryTests,
+    AuditLogTests,
+    KeptTests,
+):
     """Queries show what was committed, to its owner alone, in pages that miss and repeat nothing."""
 
     async def test_a_wallet_is_shown_and_one_that_nobody_has_is_not_found(self) -> None:

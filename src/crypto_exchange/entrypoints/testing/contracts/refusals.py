@@ -129,7 +129,7 @@ async def _everything(scene: Scene) -> Change:
         settle(opened, fill(opened, 10_000), at_us=scene.tick()),
         wallet=await scene.wallet(user_id),
         users=(User(id=new_id, username="Newcomer", password_hash="hash"),),
-        passwords=(Transition(user, _replace(user, password_hash="another", version=1)),),
+        moved_users=(Transition(user, _replace(user, password_hash="another", version=1)),),
         new_sessions=(Session(user_id=new_id, id=KEY, expires_at_us=START_US),),
         sessions=(Transition(session, _replace(session, generation=1)),),
         new_assets=(Asset(symbol="NEW", rule=RULE),),
@@ -165,7 +165,7 @@ def _stale(change: Change) -> Iterator[_Spoiled]:
         yield f"a session of another {field}", _replace(change, sessions=(stale,)), Conflict
     assert change.inventory is not None
     for field, moves in (
-        ("passwords", change.passwords),
+        ("moved_users", change.moved_users),
         ("batches", change.batches),
         ("assets", change.assets),
         ("breaks", change.breaks),
@@ -221,7 +221,7 @@ async def _rows(scene: Scene, change: Change) -> Any:
     """The rows that the change would write, as they are."""
     async with scene.store.begin() as work:
         work.abandon()
-        for user in (*change.users, *(move.before for move in change.passwords)):
+        for user in (*change.users, *(move.before for move in change.moved_users)):
             yield await work.find_user(user.username)
         for session in (*change.new_sessions, *(move.before for move in change.sessions)):
             yield await work.find_session(session.user_id, session.id)

@@ -40,6 +40,7 @@ async def an_order(
         filled=HUGE + 4,
         charged=5 * CENT,
         version=6,
+        risk="hold/1 structuring",
     )
 
 

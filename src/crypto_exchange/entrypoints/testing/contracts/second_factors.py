@@ -7,9 +7,9 @@ import asyncio
 import msgspec
 import pytest
 
+from crypto_exchange.domain.account_events import SecondFactorEnrolled
 from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.errors import Conflict
-from crypto_exchange.domain.events import SecondFactorEnrolled
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.second_factor import FactorState, SecondFactor
 from crypto_exchange.domain.user import Session
@@ -41,6 +41,7 @@ class SecondFactorTests(StoreSuite):
                 last_step=factor.last_step + 1,
                 wrong=factor.wrong + 1,
                 locked_until_us=START_US + 5,
+                confirmed_at_us=START_US + 7,
                 version=factor.version + 1,
             )
             await scene.commit(Change(factors=(Transition(factor, after),)))
@@ -129,6 +130,7 @@ def _factor(user_id: UserId) -> SecondFactor:
         last_step=58_907_520,
         wrong=3,
         locked_until_us=START_US + 4,
+        confirmed_at_us=START_US + 6,
         version=5,
     )
 

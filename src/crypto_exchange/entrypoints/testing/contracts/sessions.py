@@ -71,7 +71,7 @@ class SessionTests(StoreSuite, port="unit_of_work"):
         user_id = await scene.register()
         session, user = await add(scene, user_id), await load(scene, user_id)
         after = msgspec.structs.replace(user, password_hash="another", version=user.version + 1)
-        change = Change(passwords=(Transition(user, after),), sessions=(_ending(session, 9),))
+        change = Change(moved_users=(Transition(user, after),), sessions=(_ending(session, 9),))
 
         await scene.commit(change)
         with pytest.raises(Conflict):

@@ -32,10 +32,11 @@ _CONFIG = {
 }
 _LONGEST_MESSAGE = 1_500
 _ACCOUNTS = "/api/v1/accounts"
+_ADMIN = "/api/v1/admin/"
 _DEPOSIT = f"{_ACCOUNTS}/wallet/deposit"
 _ENDING = (f"{_ACCOUNTS}/auth/", f"{_ACCOUNTS}/sessions/")
 """Calls that may end the login of whoever makes them."""
-_BEARERS = ("good", "good", "good", "none", "Bearer nonsense", "Basic YTpi")
+_BEARERS = ("good", "good", "good", "key", "none", "Bearer nonsense", "Basic YTpi")
 _BUSY = {429, 503}
 
 
@@ -54,6 +55,7 @@ class Conformance:
         self._until = time.monotonic() + assignment.budget_s
         self._http = httpx.Client(base_url=assignment.base_url, timeout=30)
         self._guest = ""
+        self._key = ""
         self._crypto = ""
         self._ids: dict[str, int] = {}
 
@@ -67,6 +69,7 @@ class Conformance:
             try:
                 self._tour(schema)
                 self._visit(schema)
+                self._create_key(schema)
                 for found in schema.get_all_operations():
                     if isinstance(found, Ok):
                         self._fuzz(found.ok())
@@ -131,10 +134,21 @@ class Conformance:
             pair |= _object(self._judge(case, pair.get("access", "")))
         self._guest = pair.get("access", "")
 
+    def _create_key(self, schema: Any) -> None:
+        """A program's key that buys nothing, if the deployment gives any."""
+        try:
+            operation = schema[f"{_ACCOUNTS}/api-keys/"]["POST"]
+        except LookupError:
+            return
+        case = operation.Case(body={"name": "kit", "scopes": ["read", "withdraw"]})
+        self._key = _object(self._judge(case, self.assignment.access)).get("key", "")
+
     def _token_for(self, operation: Any) -> str:
         """A guest's, who comes anew when the login has ended, for what may end it."""
         if operation.path == _DEPOSIT:
             return self.assignment.saver
+        if operation.path.startswith(_ADMIN) and self.assignment.officer:
+            return self.assignment.officer
         if not operation.path.startswith(_ENDING):
             return self.assignment.access
         good = self._http.get(
@@ -172,6 +186,8 @@ class Conformance:
                     self._name_what_is_there(case)
                 if bearer == "good":
                     self._judge(case, self._token_for(case.operation), reraise=True)
+                elif bearer == "key":
+                    self._judge(case, self._key, reraise=True)
                 else:
                     self._judge(case, "", "" if bearer == "none" else bearer, reraise=True)
 

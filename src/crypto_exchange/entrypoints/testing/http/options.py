@@ -10,7 +10,7 @@ from crypto_exchange.entrypoints.testing.http.amounts import COIN_DIGITS
 
 
 class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run may do. Nothing of it needs a privilege.
+    """What a run may do. Nothing of it needs a privilege, unless an `officer` is given.
 
     Attributes:
         base_url: scheme, host and port, as http://127.0.0.1:8000.
@@ -24,6 +24,8 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
         people: how many users are registered at most, fewer if the deployment limits it, more to find the
             fewest steps to a violation; then they come again.
         protocol_examples: how many calls of each kind the protocol's check sends; 0 for none.
+        officer: the access token of an administrator, with which the protocol's check makes the calls of
+            `/api/v1/admin/`: only for a deployment that nobody uses.
         threshold: in cents, where orders are large enough to be bought alone.
         spread_bps: the operator's, on top of the price.
         average: assets whose batches are charged what they cost.
@@ -40,6 +42,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: int = 120
     people: int = 80
     protocol_examples: int = 20
+    officer: str = ""
     threshold: int = 1_000
     spread_bps: int = 0
     average: frozenset[str] = frozenset()

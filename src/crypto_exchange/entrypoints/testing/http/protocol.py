@@ -21,12 +21,13 @@ _STARTING_S = 60
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """What the process is to do: `access` is the token of a user with a few dollars, `saver` of one who
-    never buys, so that random deposits buy nothing.
+    never buys, so that random deposits buy nothing, `officer` that of an administrator, or empty.
     """
 
     base_url: str
     access: str
     saver: str
+    officer: str
     seed: int
     examples: int
     budget_s: int
@@ -61,6 +62,7 @@ def check_protocol(deployment: Deployment, budget_s: int) -> Findings:
         base_url=options.base_url,
         access=spender.access,
         saver=saver.access,
+        officer=options.officer,
         seed=options.seed,
         examples=options.protocol_examples,
         budget_s=budget_s,

@@ -21,6 +21,10 @@ Findings: TypeAlias = Iterator[tuple[str, str]]
 """What is wrong: a check's name and a sentence."""
 
 
+_OF_HELD = frozenset({"OrderReleased", "OrderCancelled", "OrdersFailed"})
+"""What says itself what is wrong about an order that is held."""
+
+
 class Owed(msgspec.Struct, frozen=True):
     """An event that the rest of a commit has to bring, with these fields."""
 
@@ -69,8 +73,7 @@ class Books:
         self.recorded = False
         """Whether a run told the history as it happened, prices too; a log knows less of its order."""
         self.record, self.now_us = 0, 0
-        self.users: dict[int, str] = {}
-        self.names: set[str] = set()
+        self.users: set[int] = set()
         self.wallets: dict[int, int] = {}
         self.brought: dict[int, int] = defaultdict(int)
         self.holdings: dict[tuple[int, str], tuple[int, int]] = {}
@@ -80,6 +83,7 @@ class Books:
         self.inventory: dict[str, ModelInventory] = defaultdict(ModelInventory)
         self.accounts: dict[str, int] = defaultdict(int)
         self.breaks: set[tuple[str, str]] = set()
+        self.adjusted: set[str] = set()
         self.owed: list[Owed] = []
         self.told = False
         self.commit: Commit | None = None
@@ -201,8 +205,9 @@ class Books:
             return checks.KNOWN, said
         if order_id in seen:
             return checks.OUTCOME, f"{name}: expected order {order_id} once, was named twice"
-        if not order.open:
-            was = f"order {order_id} is {order.state} already"
+        if not order.open or (order.held and name not in _OF_HELD):
+            now = "held for review" if order.held else f"{order.state} already"
+            was = f"order {order_id} is {now}"
             return checks.FINAL, f"{name}: expected an open order, was: {was}"
         if order.asset != event.get("asset", order.asset):
             said = f"expected order {order_id} of {order.asset}, was of {event['asset']}"

@@ -14,6 +14,11 @@ def failed(books: Books, event: Fields) -> Findings:
     """Orders leave with a full refund; each reason has to hold."""
     orders, wrong = books.find_orders(event, event["orders"])
     yield from wrong
+    yield from _holding_faults(event, orders)
+    if event["reason"] == "refused":
+        for order in orders:
+            books.end(order, "failed", "refused")
+        return
     commit = books.commit
     if commit is None or (commit.asset, commit.at_us) != (event["asset"], event["at_us"]):
         commit = books.commit = books.new_commit(event["asset"], event["at_us"])
@@ -88,6 +93,15 @@ def break_closed(books: Books, event: Fields) -> Findings:
     if name not in books.breaks:
         yield checks.BREAK, f"expected an open break to be closed, was none of {' '.join(name)}"
     books.breaks.discard(name)
+
+
+def _holding_faults(event: Fields, orders: list[ModelOrder]) -> Findings:
+    """What is held is refused, and nothing else is."""
+    for order in orders:
+        if order.held != (event["reason"] == "refused"):
+            state = "held" if order.held else "not held"
+            said = f"expected held orders alone to be refused, was order {order.id}, {state}"
+            yield checks.REASON, said
 
 
 def _reason_faults(

@@ -19,13 +19,10 @@ from crypto_exchange.entrypoints.testing.model.rows import ModelOrder
 
 def registered(books: Books, event: Fields) -> Findings:
     """A user and an empty wallet."""
-    user_id, name = event["user_id"], event["username"]
+    user_id = event["user_id"]
     if user_id in books.users or user_id < 1:
         yield checks.KNOWN, f"expected a new user id of at least 1, was {user_id}"
-    if name.lower() in books.names:
-        yield checks.KNOWN, f"expected a new user name, was {name!r}"
-    books.users[user_id] = name
-    books.names.add(name.lower())
+    books.users.add(user_id)
     books.wallets.setdefault(user_id, 0)
 
 
@@ -49,6 +46,21 @@ def withdrawn(books: Books, event: Fields) -> Findings:
     books.pay(event["user_id"], "external:USD", -event["amount"])
 
 
+def adjusted(books: Books, event: Fields) -> Findings:
+    """The house paid a user, or a user the house, by the word of two others."""
+    user_id, amount = event["user_id"], event["amount"]
+    yield from _money_faults(books, {"user_id": user_id, "amount": abs(amount)})
+    yield from _short(books, user_id, -amount)
+    if len({user_id, event["proposed_by"], event["approved_by"]}) < 3:
+        was = f"{event['proposed_by']} and {event['approved_by']} for user {user_id}"
+        yield checks.BOOKS, f"expected two administrators other than the user, was {was}"
+    if event["key"] in books.adjusted:
+        yield checks.BOOKS, f"expected adjustment {event['key']} once, was a second time"
+    books.adjusted.add(event["key"])
+    books.brought[user_id] += amount
+    books.pay(user_id, "house:pnl:USD", amount)
+
+
 def placed(books: Books, event: Fields) -> Findings:
     """The wallet is debited, the order exists."""
     order = ModelOrder(
@@ -62,6 +74,7 @@ def placed(books: Books, event: Fields) -> Findings:
         pricing=event.get("pricing", "quoted"),
         state=event["state"],
         created_at_us=event["at_us"],
+        reason="under_review" if event.get("held") else None,
     )
     if order.id in books.orders or not 0 < order.id < 2**53:
         yield checks.OUTCOME, f"expected a new order id below 2⁵³, was {order.id}"
@@ -72,7 +85,23 @@ def placed(books: Books, event: Fields) -> Findings:
     yield from _order_faults(books, order)
     books.orders[order.id] = order
     books.pay(order.user_id, f"suspense:{order.user_id}:USD", -order.total)
-    books.release(order)
+    if not order.held:
+        books.release(order)
+
+
+def released(books: Books, event: Fields) -> Findings:
+    """An order that was held goes on as if it had just been placed."""
+    orders, wrong = books.find_orders(event, [(event["user_id"], event["order_id"])])
+    yield from wrong
+    for order in orders:
+        if not order.held:
+            yield checks.OUTCOME, f"expected a held order to be released, was order {order.id}"
+            continue
+        order.reason = None
+        books.release(order)
+        if event["state"] != order.state:
+            said = f"expected order {order.id} to be {order.state}, was {event['state']}"
+            yield checks.ROUTING, said
 
 
 def cancelled(books: Books, event: Fields) -> Findings:
@@ -117,8 +146,9 @@ def _short(books: Books, user_id: int, amount: int) -> Findings:
 
 
 def _order_faults(books: Books, order: ModelOrder) -> Findings:
-    if order.state != ("pending" if order.direct else "aggregated"):
-        yield checks.ROUTING, f"expected a direct order alone to be pending, was {order.state}"
+    if order.state != ("pending" if order.direct or order.held else "aggregated"):
+        said = "expected a direct or held order alone to be pending"
+        yield checks.ROUTING, f"{said}, was {order.state}"
     if min(order.quantity, order.total, order.unit_price) <= 0 or order.total % CENT:
         was = f"{order.quantity} units for {order.total} (10⁻⁸) at {order.unit_price} (10⁻¹²)"
         yield checks.QUOTE, f"expected positive amounts and whole cents, was {was}"

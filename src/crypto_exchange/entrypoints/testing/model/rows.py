@@ -35,6 +35,11 @@ class ModelOrder(msgspec.Struct, kw_only=True):
         return self.state in OPEN
 
     @property
+    def held(self) -> bool:
+        """Whether it waits for review, and for nothing else."""
+        return self.open and self.reason == "under_review"
+
+    @property
     def refunded(self) -> int:
         """What came back of the total; 0 while it is open."""
         return 0 if self.open else self.total - self.charged

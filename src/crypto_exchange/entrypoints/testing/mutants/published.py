@@ -39,8 +39,8 @@ PUBLISHED = (
         name="M04",
         title="orders of all assets are sealed together",
         module=f"{_DOMAIN}.state",
-        before="if o.asset == symbol and o.batch is None",
-        after="if o.batch is None",
+        before="if o.asset == symbol and is_loose(o)",
+        after="if is_loose(o)",
         origin="M04 one batch for all assets",
     ),
     Mutant(

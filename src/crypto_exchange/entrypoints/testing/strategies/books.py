@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from crypto_exchange.domain.adjustment import Adjustment, AdjustmentState
 from crypto_exchange.domain.breaks import Break, BreakKind, Difference
+from crypto_exchange.domain.events import BalanceAdjusted
 from crypto_exchange.domain.ledger import (
     USD,
     Account,
@@ -32,6 +34,7 @@ IN_DOLLARS = OF_ORDERS - {TransferKind.DELIVERY} | {
     TransferKind.WITHDRAWAL,
     TransferKind.COST,
     TransferKind.PNL,
+    TransferKind.ADJUSTMENT,
 }
 
 
@@ -108,6 +111,45 @@ def break_record(draw: st.DrawFn) -> Break:
 
 @reused
 @st.composite
+def adjustment(draw: st.DrawFn) -> Adjustment:
+    """A payment to or from a user by two others; who decided it, and when, unless it still waits."""
+    user, proposer, decider = draw(
+        st.lists(people.user_id(), min_size=3, max_size=3, unique=True).map(tuple)
+    )
+    stored = [each for each in AdjustmentState if each is not AdjustmentState.EXPIRED]
+    state, proposed_at_us = draw(st.sampled_from(stored)), draw(amounts.moment())
+    decided = state is not AdjustmentState.PROPOSED
+    return Adjustment(
+        key=draw(people.random_key()),
+        user_id=user,
+        amount=draw(amounts.usd()) * draw(st.sampled_from((1, -1))),
+        reason=draw(st.sampled_from(("a fee charged twice", "goodwill", "paid out by mistake"))),
+        proposed_by=proposer,
+        proposed_at_us=proposed_at_us,
+        state=state,
+        decided_by=decider if decided else None,
+        decided_at_us=proposed_at_us + draw(st.integers(0, amounts.DAY_US)) if decided else None,
+        version=int(decided),
+    )
+
+
+@reused
+@st.composite
+def balance_adjusted(draw: st.DrawFn) -> BalanceAdjusted:
+    """What is told of an adjustment that was approved."""
+    approved = draw(adjustment().filter(lambda each: each.decided_by is not None))
+    return BalanceAdjusted(
+        at_us=approved.decided_at_us or 0,
+        user_id=approved.user_id,
+        key=approved.key,
+        amount=approved.amount,
+        proposed_by=approved.proposed_by,
+        approved_by=approved.decided_by or 0,
+    )
+
+
+@reused
+@st.composite
 def _sides(draw: st.DrawFn, kind: TransferKind, currency: str) -> tuple[Account, Account]:
     """(debit, credit)."""
     user, key = draw(people.user_id()), draw(people.random_key())
@@ -128,6 +170,12 @@ def _sides(draw: st.DrawFn, kind: TransferKind, currency: str) -> tuple[Account,
         TransferKind.INVENTORY: (clearing, house[AccountKind.INVENTORY]),
         TransferKind.PNL: (clearing, house[AccountKind.PNL]),
         TransferKind.FUNDING: (venue, house[AccountKind.CAPITAL]),
+        TransferKind.ADJUSTMENT: (house[AccountKind.PNL], wallet),
     }[kind]
-    both_ways = kind in {TransferKind.INVENTORY, TransferKind.PNL, TransferKind.FUNDING}
+    both_ways = kind in {
+        TransferKind.INVENTORY,
+        TransferKind.PNL,
+        TransferKind.FUNDING,
+        TransferKind.ADJUSTMENT,
+    }
     return sides[::-1] if both_ways and draw(st.booleans()) else sides

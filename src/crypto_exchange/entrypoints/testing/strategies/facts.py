@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import msgspec
 from hypothesis import strategies as st
 
-from crypto_exchange.domain import cashier, events, placement
+from crypto_exchange.domain import account_events, cashier, events, placement
 from crypto_exchange.domain.allocation import share
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.event import Event
 from crypto_exchange.domain.order import OrderState, Reason
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.purchase import PurchaseState, RejectionKind, fees
@@ -29,7 +30,7 @@ Strategy: TypeAlias = st.SearchStrategy[Any]
 
 
 @reused
-def event(kind: type[events.Event] | None = None) -> st.SearchStrategy[events.AnyEvent]:
+def event(kind: type[Event] | None = None) -> st.SearchStrategy[events.AnyEvent]:
     """An event of a kind (default: any); those of several orders tell of 1 to 5 different ones."""
     kinds = list(EVENTS) if kind is None else [kind]
     return st.sampled_from(kinds).flatmap(lambda each: EVENTS[each]())
@@ -62,11 +63,11 @@ def change(draw: st.DrawFn) -> Change:
     )
 
 
-def _of(kind: type[events.Event], **fields: Strategy) -> Callable[[], Strategy]:
+def _of(kind: type[Event], **fields: Strategy) -> Callable[[], Strategy]:
     return lambda: st.builds(kind, at_us=amounts.moment(), **fields)
 
 
-def _of_user(kind: type[events.Event], **fields: Strategy) -> Callable[[], Strategy]:
+def _of_user(kind: type[Event], **fields: Strategy) -> Callable[[], Strategy]:
     return _of(kind, user_id=people.user_id(), **fields)
 
 
@@ -77,10 +78,6 @@ def _idents() -> st.SearchStrategy[tuple[tuple[int, int], ...]]:
 
 
 @reused
-def _reason() -> st.SearchStrategy[str]:
-    return st.sampled_from(Reason).map(lambda reason: reason.value)
-
-
 @reused
 @st.composite
 def _order_placed(draw: st.DrawFn) -> events.OrderPlaced:
@@ -97,6 +94,7 @@ def _order_placed(draw: st.DrawFn) -> events.OrderPlaced:
         direct=order.direct,
         state=order.state.value,
         pricing=order.pricing.value,
+        risk=draw(orders.risk()),
     )
 
 
@@ -104,9 +102,11 @@ def _order_placed(draw: st.DrawFn) -> events.OrderPlaced:
 @st.composite
 def _order_cancelled(draw: st.DrawFn) -> events.OrderCancelled:
     order = draw(orders.order(OrderState.CANCELLED))
-    at_us = order.created_at_us + draw(st.integers(0, amounts.DAY_US))
     return events.OrderCancelled(
-        at_us=at_us, user_id=order.user_id, order_id=order.id, refunded=order.refunded
+        at_us=order.created_at_us + draw(st.integers(0, amounts.DAY_US)),
+        user_id=order.user_id,
+        order_id=order.id,
+        refunded=order.refunded,
     )
 
 
@@ -217,30 +217,39 @@ _FUNDS: Strategy = st.one_of(
     st.builds(dict, currency=market.symbol(), amount=amounts.quantity()),
 )
 
-EVENTS: dict[type[events.Event], Callable[[], Strategy]] = {
-    events.UserRegistered: lambda: people.user().map(
-        lambda user: events.UserRegistered(
-            at_us=amounts.START_US, user_id=user.id, username=user.username
-        )
-    ),
-    events.SessionReuseDetected: _of_user(
-        events.SessionReuseDetected,
+EVENTS: dict[type[Event], Callable[[], Strategy]] = {
+    account_events.UserRegistered: _of_user(account_events.UserRegistered),
+    account_events.SessionReuseDetected: _of_user(
+        account_events.SessionReuseDetected,
         session_id=people.random_key(),
         generation=st.integers(0, 50),
         newest=st.integers(51, 100),
     ),
-    events.PasswordChanged: _of_user(events.PasswordChanged, ended=st.integers(1, 100)),
-    events.SecondFactorEnrolled: _of_user(events.SecondFactorEnrolled),
-    events.SecondFactorDisabled: _of_user(events.SecondFactorDisabled, by_operator=st.booleans()),
-    events.SecondFactorLocked: _of_user(
-        events.SecondFactorLocked, wrong=st.integers(1, 100), until_us=amounts.moment()
+    account_events.PasswordChanged: _of_user(
+        account_events.PasswordChanged, ended=st.integers(1, 100)
     ),
-    events.RecoveryCodeUsed: _of_user(events.RecoveryCodeUsed, left=st.integers(0, 9)),
+    account_events.SecondFactorEnrolled: _of_user(account_events.SecondFactorEnrolled),
+    account_events.SecondFactorDisabled: _of_user(
+        account_events.SecondFactorDisabled, by_operator=st.booleans()
+    ),
+    account_events.SecondFactorLocked: _of_user(
+        account_events.SecondFactorLocked, wrong=st.integers(1, 100), until_us=amounts.moment()
+    ),
+    account_events.RecoveryCodeUsed: _of_user(
+        account_events.RecoveryCodeUsed, left=st.integers(0, 9)
+    ),
     events.Deposited: _of_user(events.Deposited, amount=amounts.usd()),
-    events.Withdrawn: _of_user(events.Withdrawn, amount=amounts.usd()),
+    events.Withdrawn: _of_user(events.Withdrawn, amount=amounts.usd(), risk=orders.risk()),
+    events.BalanceAdjusted: books.balance_adjusted,
     events.OrderPlaced: _order_placed,
     events.OrderCancelled: _order_cancelled,
-    events.OrdersFailed: _of(events.OrdersFailed, reason=_reason(), **_ORDERS),
+    events.OrderReleased: _of_user(
+        events.OrderReleased,
+        order_id=people.order_id(),
+        asset=market.symbol(),
+        state=st.sampled_from(("pending", "aggregated")),
+    ),
+    events.OrdersFailed: _of(events.OrdersFailed, reason=orders.reason(Reason.REFUSED), **_ORDERS),
     events.PurchaseIntended: _purchase_intended,
     events.OrdersReturned: _of(events.OrdersReturned, **_ORDERS),
     events.PurchaseLost: _of(events.PurchaseLost, **_ATTEMPT),
@@ -263,7 +272,7 @@ EVENTS: dict[type[events.Event], Callable[[], Strategy]] = {
     events.BatchSettled: _batch_settled,
     events.BatchReturned: _of(events.BatchReturned, **_BATCH),
     events.BatchRefunded: _of(
-        events.BatchRefunded, reason=_reason(), batch=people.random_key(), **_ORDERS
+        events.BatchRefunded, reason=orders.reason(), batch=people.random_key(), **_ORDERS
     ),
     events.AssetHaltChanged: _of(
         events.AssetHaltChanged, asset=market.symbol(), halted=st.booleans()

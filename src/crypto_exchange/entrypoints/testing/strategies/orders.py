@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from crypto_exchange.domain.activity import Signals
 from crypto_exchange.domain.asset import Asset
 from crypto_exchange.domain.batch import Batch, BatchKind, BatchState
 from crypto_exchange.domain.money import CENT, ceil_div, quantity_for, total_for
@@ -14,16 +15,20 @@ from crypto_exchange.domain.order import (
     cancel,
     deliver,
     fail,
+    hold,
     release,
     seal,
 )
 from crypto_exchange.domain.policy import Policy, Pricing
+from crypto_exchange.domain.review import Review, ReviewKind, ReviewState
+from crypto_exchange.domain.risk import RULES, Assessment, Verdict
 from crypto_exchange.entrypoints.testing.strategies import amounts, market, people
 from crypto_exchange.entrypoints.testing.strategies.reuse import reused
 
 WAITED = frozenset({OrderState.AGGREGATED, OrderState.CANCELLED})
 """States in which no direct order ever is."""
-UNSEALED_REASONS = frozenset({Reason.PRICE_MOVED, Reason.DEADLINE})
+UNSEALED_REASONS = (Reason.PRICE_MOVED, Reason.DEADLINE)
+SEALED_REASONS = (Reason.EXCHANGE_REJECTED, Reason.UNFILLED)
 
 
 @reused
@@ -53,7 +58,9 @@ def order(
         return draw(st.sampled_from((placed, release(seal(placed, key)))))
     if state is OrderState.PENDING:
         sealed = seal(placed, key)
-        return draw(st.sampled_from((placed, sealed))) if placed.direct else sealed
+        loose = (placed,) if placed.direct else ()
+        pending: Order = draw(st.sampled_from((sealed, hold(placed), *loose)))
+        return pending
     whole = state is OrderState.COMPLETED
     return draw(_delivered(seal(placed, key), whole=whole))
 
@@ -81,6 +88,43 @@ def placed_order(draw: st.DrawFn, listed: Asset, policy: Policy, *, waits: bool 
         pricing=pricing,
         state=OrderState.PENDING if direct else OrderState.AGGREGATED,
         created_at_us=draw(amounts.moment()),
+        risk=draw(risk()),
+    )
+
+
+def reason(*others: Reason) -> st.SearchStrategy[str]:
+    """Why orders end that were never sealed or whose batch did, and the others."""
+    reasons = (*UNSEALED_REASONS, *SEALED_REASONS, *others)
+    return st.sampled_from([each.value for each in reasons])
+
+
+@reused
+def risk() -> st.SearchStrategy[str]:
+    """What the fraud rules said, if they were asked."""
+    said = st.builds(
+        Assessment,
+        verdict=st.sampled_from(Verdict),
+        reasons=st.lists(st.sampled_from(RULES), max_size=3, unique=True).map(tuple),
+        signals=st.sampled_from((Signals(), Signals(linked=3, linked_orders=40, score=9_910))),
+    )
+    return st.one_of(st.just(""), said.map(lambda assessment: assessment.text))
+
+
+@reused
+def review() -> st.SearchStrategy[Review]:
+    """A review of a withdrawal, in any state, its times in any order."""
+    return st.builds(
+        Review,
+        user_id=people.user_id(),
+        id=people.random_key(),
+        kind=st.just(ReviewKind.WITHDRAWAL),
+        amount=amounts.usd(),
+        risk=risk(),
+        state=st.sampled_from(ReviewState),
+        opened_at_us=amounts.moment(),
+        decided_at_us=st.one_of(st.just(0), amounts.moment()),
+        decided_by=people.user_id(),
+        version=st.integers(0, 2),
     )
 
 
@@ -116,8 +160,11 @@ def batch(draw: st.DrawFn, state: BatchState | None = None) -> Batch:
 def _failed(draw: st.DrawFn, placed: Order, key: str) -> Order:
     """Price and deadline also end orders that were never in a batch; averages have no guard."""
     guarded = placed.pricing is Pricing.QUOTED
-    reasons = [each for each in Reason if guarded or each is not Reason.PRICE_MOVED]
+    ended = (*UNSEALED_REASONS, *SEALED_REASONS, Reason.REFUSED)
+    reasons = [each for each in ended if guarded or each is not Reason.PRICE_MOVED]
     reason = draw(st.sampled_from(reasons))
+    if reason is Reason.REFUSED:
+        return fail(hold(placed), reason)
     unsealed = reason in UNSEALED_REASONS and draw(st.booleans())
     return fail(placed if unsealed else seal(placed, key), reason)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from crypto_exchange.domain.activity import Activity, Window
+from crypto_exchange.domain.api_key import ApiKey, Scope
 from crypto_exchange.domain.ids import BatchKey, OrderId, UserId
 from crypto_exchange.domain.money import DOLLAR
 from crypto_exchange.domain.second_factor import FactorState, SecondFactor
-from crypto_exchange.domain.user import Role, Session, User
+from crypto_exchange.domain.user import Ended, Role, Session, User
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.testing.strategies import amounts
 from crypto_exchange.entrypoints.testing.strategies.reuse import reused
@@ -65,6 +67,31 @@ def session() -> st.SearchStrategy[Session]:
 
 
 @reused
+def ended() -> st.SearchStrategy[Ended]:
+    """A session, or a key, that ended at some time."""
+    return st.builds(Ended, random_key(), amounts.moment())
+
+
+@reused
+def api_key() -> st.SearchStrategy[ApiKey]:
+    """A program's key of any scopes, used or not, live or ended, its times in any order."""
+    digits = st.integers(0, 16**64 - 1).map(lambda number: f"{number:064x}")
+    scopes = st.sets(st.sampled_from(Scope), min_size=1)
+    return st.builds(
+        ApiKey,
+        user_id=user_id(),
+        id=random_key(),
+        name=st.sampled_from(("bot", "nightly export", "ボット")),
+        scopes=scopes.map(lambda chosen: tuple(scope for scope in Scope if scope in chosen)),
+        digest=digits,
+        created_at_us=amounts.moment(),
+        expires_at_us=amounts.moment(),
+        used_at_us=st.one_of(st.just(0), amounts.moment()),
+        ended_at_us=st.one_of(st.just(0), amounts.moment()),
+    )
+
+
+@reused
 def second_factor() -> st.SearchStrategy[SecondFactor]:
     """One in any state, with some of its recovery codes used, locked now and then."""
     return st.builds(
@@ -76,6 +103,7 @@ def second_factor() -> st.SearchStrategy[SecondFactor]:
         last_step=st.integers(0, 10**9),
         wrong=st.integers(0, 20),
         locked_until_us=st.one_of(st.just(0), amounts.moment()),
+        confirmed_at_us=st.one_of(st.just(0), amounts.moment()),
         version=st.integers(0, 1_000),
     )
 
@@ -85,4 +113,30 @@ def wallet(owner: UserId | None = None) -> st.SearchStrategy[Wallet]:
     """A balance of whole cents, none to 100 000 dollars (10⁻⁸), empty now and then."""
     owners = user_id() if owner is None else st.just(owner)
     balance = st.one_of(st.just(0), amounts.usd(maximum=100_000 * DOLLAR))
-    return st.builds(Wallet, owners, balance, st.integers(0, 1_000))
+    return st.builds(Wallet, owners, balance, st.integers(0, 1_000), activity())
+
+
+@reused
+def activity() -> st.SearchStrategy[Activity]:
+    """What somebody may have done so far: windows of any counts, sums from none."""
+    windows = st.builds(Window, amounts.moment(), st.integers(1, 100), amounts.usd())
+    window = st.one_of(st.just(Window()), windows)
+    sums = st.one_of(st.just(0), amounts.usd())
+    return st.builds(
+        Activity,
+        registered_at_us=st.one_of(st.just(0), amounts.moment()),
+        deposited_at_us=st.one_of(st.just(0), amounts.moment()),
+        deposited=sums,
+        withdrawn=sums,
+        traded=sums,
+        orders=st.integers(0, 1_000),
+        largest=sums,
+        minute=window,
+        hour=window,
+        day=window,
+        under=window,
+        withdrawals=window,
+        waiting=window,
+        waited=window,
+        denied=window,
+    )

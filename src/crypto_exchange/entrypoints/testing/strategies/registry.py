@@ -8,18 +8,23 @@ from typing import Any
 from hypothesis import strategies as st
 
 from crypto_exchange.domain import events, ledger
+from crypto_exchange.domain.activity import Activity
+from crypto_exchange.domain.adjustment import Adjustment
+from crypto_exchange.domain.api_key import ApiKey
 from crypto_exchange.domain.asset import Asset, Inventory, MarketRule
 from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.breaks import Break, Difference
 from crypto_exchange.domain.change import Change
+from crypto_exchange.domain.event import Event
 from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.purchase import Absent, Fill, Filled, Purchase, Rejected
+from crypto_exchange.domain.review import Review
 from crypto_exchange.domain.second_factor import SecondFactor
 from crypto_exchange.domain.simulation import FullFills, Simulation
 from crypto_exchange.domain.state import State
 from crypto_exchange.domain.statement import Member, Statement
-from crypto_exchange.domain.user import Session, User
+from crypto_exchange.domain.user import Ended, Session, User
 from crypto_exchange.domain.wallet import Wallet
 from crypto_exchange.entrypoints.testing.strategies import (
     books,
@@ -53,7 +58,11 @@ STRATEGIES: dict[type, Callable[[], st.SearchStrategy[Any]]] = {
     User: people.user,
     Session: people.session,
     SecondFactor: people.second_factor,
+    ApiKey: people.api_key,
+    Ended: people.ended,
     Wallet: people.wallet,
+    Activity: people.activity,
+    Review: orders.review,
     Order: orders.order,
     Batch: orders.batch,
     Purchase: purchases.purchase,
@@ -67,8 +76,9 @@ STRATEGIES: dict[type, Callable[[], st.SearchStrategy[Any]]] = {
     ledger.Transfer: books.transfer,
     Break: books.break_record,
     Difference: books.difference,
+    Adjustment: books.adjustment,
     Change: facts.change,
-    events.Event: facts.event,
+    Event: facts.event,
     events.OrderOutcome: lambda: facts.event(events.BatchSettled).flatmap(
         lambda each: st.sampled_from(getattr(each, "outcomes", ()))
     ),

@@ -13,13 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
-from urllib.parse import quote
 
 import msgspec
 import punq
 
 from crypto_exchange.adapters.dramatiq import JobQueue
-from crypto_exchange.adapters.exchange import BinanceExchange, CcxtExchange, UnsupportedExchange
 from crypto_exchange.adapters.faults import (
     CrashingBegin,
     CrashingExchange,
@@ -51,11 +49,14 @@ from crypto_exchange.adapters.security import (
     load_common_passwords,
 )
 from crypto_exchange.adapters.system import SystemClock
-from crypto_exchange.domain import credentials, ports
+from crypto_exchange.bootstrap.addresses import postgres_dsn, redis_url
+from crypto_exchange.bootstrap.exchange import make_exchange
+from crypto_exchange.bootstrap.fraud import risk_policy
+from crypto_exchange.domain import credentials, ports, queries
 from crypto_exchange.domain.access import CommonPasswords
 from crypto_exchange.domain.policy import Policy
 from crypto_exchange.domain.use_cases.context import Context
-from crypto_exchange.settings import InvalidSettingsError, Settings, SettingsError
+from crypto_exchange.settings import Settings
 
 
 class Opened(NamedTuple):
@@ -90,7 +91,7 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
         stack.push_async_callback(database.close)
         redis = RedisConnection(redis_url(settings))
         stack.push_async_callback(redis.close)
-        exchange = _exchange(settings)
+        exchange = make_exchange(settings)
         stack.push_async_callback(exchange.aclose)
         passwords = Argon2Passwords()
         stack.callback(passwords.close)
@@ -129,6 +130,8 @@ def policy(settings: Settings) -> Policy:
         asset_pricing=tuple(settings.pricing.by_asset.items()),
         take_along=settings.take_along,
         step_up_withdrawal=settings.step_up_withdrawal,
+        largest_adjustment=settings.adjustment_max,
+        risk=risk_policy(settings),
     )
 
 
@@ -139,20 +142,7 @@ def check_exchange(settings: Settings) -> None:
         InvalidSettingsError: ccxt does not know it, or it cannot do what we need.
         ModuleNotFoundError: ccxt is not installed.
     """
-    _exchange(settings)
-
-
-def postgres_dsn(settings: Settings) -> str:
-    """The address of Postgres, with user and password."""
-    user, password = quote(settings.postgres_user, safe=""), _secret(settings.postgres_password)
-    host, name = _bracketed(settings.postgres_host), quote(settings.postgres_db, safe="")
-    return f"postgresql://{user}:{password}@{host}:{settings.postgres_port}/{name}"
-
-
-def redis_url(settings: Settings) -> str:
-    """The address of Redis, with its password."""
-    password, host = _secret(settings.redis_password), _bracketed(settings.redis_host)
-    return f"redis://:{password}@{host}:{settings.redis_port}/0"
+    make_exchange(settings)
 
 
 def migrate(settings: Settings) -> str:
@@ -203,7 +193,7 @@ async def dump_data(settings: Settings) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def open_history(settings: Settings) -> AsyncIterator[tuple[EventLog, ports.ReadModels]]:
+async def open_history(settings: Settings) -> AsyncIterator[tuple[EventLog, queries.ReadModels]]:
     """The event log, and what can be asked beside it. Raises Unavailable: Postgres is not reached."""
     database = await open_database(postgres_dsn(settings))
     try:
@@ -224,7 +214,7 @@ def _container(settings: Settings, database: Database, redis: RedisConnection) -
     container.register(ports.Clock, instance=clock)
     container.register(ports.Begin, instance=PostgresBegin(database))
     container.register(ports.Ids, instance=PostgresIds(database))
-    container.register(ports.ReadModels, instance=PostgresReadModels(database))
+    container.register(queries.ReadModels, instance=PostgresReadModels(database))
     container.register(ports.Market, instance=PostgresMarket(database))
     container.register(ports.AssetCache, instance=RedisAssetCache(redis))
     container.register(ports.Tally, instance=tally)
@@ -234,39 +224,6 @@ def _container(settings: Settings, database: Database, redis: RedisConnection) -
     container.register(credentials.Vault, instance=FernetVault(settings.secret_key or ()))
     container.register(CommonPasswords, instance=CommonPasswords(common))
     return container
-
-
-def _exchange(settings: Settings) -> BinanceExchange | CcxtExchange:
-    kind, _, exchange_id = settings.exchange_id.partition(":")
-    if kind == "ccxt":
-        return _ccxt_exchange(settings, exchange_id)
-    return BinanceExchange(
-        url=settings.exchange_url or "",
-        api_key=settings.exchange_api_key or "",
-        api_secret=settings.exchange_api_secret or "",
-        quote=settings.exchange_quote,
-        now_us=SystemClock().monotonic_us,
-    )
-
-
-def _ccxt_exchange(settings: Settings, exchange_id: str) -> CcxtExchange:
-    """Loads ccxt, which takes a second. Raises InvalidSettingsError if that exchange will not do."""
-    credentials = {
-        "apiKey": settings.exchange_api_key or "",
-        "secret": settings.exchange_api_secret or "",
-        "password": settings.exchange_api_passphrase or "",
-    }
-    try:
-        return CcxtExchange(
-            exchange_id,
-            url=settings.exchange_url,
-            credentials={name: text for name, text in credentials.items() if text},
-            quote=settings.exchange_quote,
-            now_us=SystemClock().monotonic_us,
-        )
-    except UnsupportedExchange as error:
-        wrong = SettingsError("EXCHANGE_ID", error.expected, error.was)
-        raise InvalidSettingsError([wrong]) from None
 
 
 def _crashing(opened: Opened, directory: Path) -> Opened:
@@ -285,11 +242,3 @@ def _clock(settings: Settings) -> ports.Clock:
     if settings.clock_skew == 0:
         return SystemClock()
     return SkewedClock(SystemClock(), within_us=settings.clock_skew, seed=os.getpid())
-
-
-def _secret(text: str | None) -> str:
-    return quote(text or "", safe="")
-
-
-def _bracketed(host: str | None) -> str:
-    return f"[{host}]" if host and ":" in host else host or ""
