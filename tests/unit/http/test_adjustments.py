@@ -8,9 +8,11 @@ import json
 import pytest
 
 from crypto_exchange.adapters.memory import MemoryClock
-from crypto_exchange.domain.audit_log import TERMINAL
+from crypto_exchange.domain.audit_log import TERMINAL, Actor
+from crypto_exchange.domain.change import RequestKey
 from crypto_exchange.domain.totp import step_at
-from crypto_exchange.domain.use_cases import administration
+from crypto_exchange.domain.use_cases import adjustments, administration
+from crypto_exchange.domain.use_cases.adjustments import Propose
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.domain.user import Role
 from tests.unit.http.api import Answer, Api
@@ -219,3 +221,20 @@ async def test_what_is_no_key_of_a_proposal_is_not_found(house: House, key: str)
     ]
 
     assert [answer.code for answer in answers] == ["not_found"] * 3
+
+
+async def test_of_two_proposals_under_one_key_at_the_same_time_one_is_made(house: House) -> None:
+    command = Propose(
+        user_id=house.user_id,
+        amount=100_000_000,
+        reason="a fee charged twice",
+        request=RequestKey("adjustments", "k", "fingerprint"),
+    )
+    actor = Actor(user_id=house.admins[0][0])
+
+    (one, first), (other, second) = await asyncio.gather(
+        *(adjustments.propose(house.context, command, actor=actor) for _ in range(2))
+    )
+
+    assert one == other
+    assert sorted([first, second]) == [False, True]

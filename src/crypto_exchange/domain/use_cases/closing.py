@@ -8,7 +8,7 @@ from crypto_exchange.domain import access, closing
 from crypto_exchange.domain.administration import require_reason
 from crypto_exchange.domain.audit_log import Actor
 from crypto_exchange.domain.audited import audited
-from crypto_exchange.domain.errors import InvalidCode, NotFound, session_ended
+from crypto_exchange.domain.errors import InvalidCode
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.use_cases import second_factor
@@ -91,14 +91,10 @@ async def close_for(
 
 
 async def _load_own(context: Context, work: UnitOfWork, bearer: AccessClaims) -> closing.Account:
-    try:
-        account = await _load(context, work, bearer.user_id)
-    except NotFound:
-        raise session_ended() from None
     session = await work.find_session(bearer.user_id, bearer.session_id)
     own = [] if session is None else [session]
     access.require_own(own, bearer.session_id, at_us=context.clock.now_us())
-    return account
+    return await _load(context, work, bearer.user_id)
 
 
 async def _load(context: Context, work: UnitOfWork, user_id: UserId) -> closing.Account:

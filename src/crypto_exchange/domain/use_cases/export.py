@@ -7,7 +7,6 @@ import msgspec
 from crypto_exchange.domain import access
 from crypto_exchange.domain.audit_log import Action, Actor, record
 from crypto_exchange.domain.change import Change
-from crypto_exchange.domain.errors import NotFound, session_ended
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.ports import UnitOfWork
 from crypto_exchange.domain.second_factor import SecondFactor
@@ -31,11 +30,7 @@ async def begin(context: Context, bearer: AccessClaims, *, actor: Actor) -> Expo
         session = await work.find_session(bearer.user_id, bearer.session_id)
         own = [] if session is None else [session]
         access.require_own(own, bearer.session_id, at_us=context.clock.now_us())
-        try:
-            user = await work.get_user(bearer.user_id)
-        except NotFound:
-            raise session_ended() from None
-        return await _export(context, work, user, actor)
+        return await _export(context, work, await work.get_user(bearer.user_id), actor)
 
 
 async def begin_for(context: Context, user_id: UserId, *, actor: Actor) -> Exported:
