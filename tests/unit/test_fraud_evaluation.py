@@ -11,10 +11,12 @@ import pytest
 
 from tests.package_copy import ROOT
 
+pytestmark = pytest.mark.xdist_group("fraud_evaluation")  # one run for all of them
+
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Any]:
-    argv = ["benchmarks/fraud.py", "--users", "100", "--actors", "6", "--days", "8", "--json"]
+    argv = ["benchmarks/fraud.py", "--users", "60", "--actors", "4", "--days", "8", "--json"]
     done = subprocess.run(
         [sys.executable, *argv], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -164,11 +164,14 @@ async def test_entries_that_appear_late_are_chained_when_they_are_seen(log: Log)
     assert await log.fault() is None
 
 
-async def test_no_more_than_a_thousand_are_chained_at_once_and_looks_go_on(log: Log) -> None:
+async def test_no_more_than_a_thousand_are_chained_at_once_and_looks_go_on(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "LATEST", 1_000)
     await log.write(audit_log.LATEST + 1_500)
     since, lengths = 0, []
 
-    for _ in range(13):
+    for _ in range(4):
         since = await log.chain(since)
         lengths.append(len(log.state.links))
 

@@ -52,7 +52,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "step_up_required": ProblemKind(403, "A fresh code of the second factor is needed"),
     "forbidden": ProblemKind(403, "This is not for the bearer"),
     "account_frozen": ProblemKind(403, "The account is frozen"),
-    "denied": ProblemKind(403, "This has to be reviewed first"),
+    "denied": ProblemKind(403, "Denied, or to be reviewed first"),
     "not_found": ProblemKind(404, "There is no such thing"),
     "method_not_allowed": ProblemKind(
         405,
