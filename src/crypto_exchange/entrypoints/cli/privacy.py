@@ -17,7 +17,7 @@ from crypto_exchange.settings import Settings
 
 
 def export(settings: Settings, options: argparse.Namespace) -> int:
-    """Write everything that is kept of a user to standard output, as the API answers it."""
+    """Write what is kept of a user to standard output, as the API answers it."""
 
     async def command(context: Context) -> None:
         user_id = await administration.find_user(context, options.username)

@@ -39,9 +39,9 @@ class Authentication:
                 raise excess
             if isinstance(operation, Operation):
                 require_role(claims.role, operation.role)
-            if isinstance(operation, Operation) and operation.by_officer:
-                steps_up, role = operation.steps_up, operation.role
-                await require_officer(state.context, claims, role, steps_up=steps_up)
+                if operation.by_officer:
+                    steps_up, role = operation.steps_up, operation.role
+                    await require_officer(state.context, claims, role, steps_up=steps_up)
             scope["user"] = claims
         try:
             await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Export: one JSON document with everything that is kept of a user, written page by page.
+"""Export: one JSON document with what is kept of a user, written page by page.
 
 `SECTIONS` says for each table that has rows of users where in the document they are, `LEFT_OUT` why a
 table is not in it; a test compares both with the schema. A new field of a row is told unless it is hidden
