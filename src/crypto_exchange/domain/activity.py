@@ -16,7 +16,7 @@ HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 
 
-class Window(msgspec.Struct, frozen=True, array_like=True):
+class Window(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What happened since `began_us`: how often, and dollars in all (10⁻⁸). A fixed window, which
     begins with the first thing that happens after the one before is over.
     """
@@ -35,7 +35,7 @@ class Window(msgspec.Struct, frozen=True, array_like=True):
 _EMPTY = Window()
 
 
-class Activity(msgspec.Struct, frozen=True, kw_only=True):
+class Activity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Sums in 10⁻⁸ dollars since the account exists; times in microseconds, 0 if never.
 
     `traded` is what was paid for orders, without those that their owner cancelled or that were held;
@@ -70,7 +70,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
 NO_ACTIVITY = Activity()
 
 
-class Signals(msgspec.Struct, frozen=True, kw_only=True):
+class Signals(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the worker has found about a user at `at_us`, from what many users do; it may be minutes old.
 
     `on_address` accounts came from one address within a day, the user's own included, `on_device` of

@@ -54,9 +54,11 @@ def seal_book(
     sealing = _Sealing(book, keys, policy, stamp)
     price = _find_price(book, policy, stamp)
     if price is not None:
+        pricings = {order.pricing for order in (*sealing.direct, *sealing.waiting)}
         terms = {
             pricing: Terms(pricing=pricing, asset=book.asset, price=price, policy=policy)
             for pricing in _PRICINGS
+            if pricing in pricings
         }
         for order in sealing.direct:
             sealing.seal_direct(order, terms[order.pricing])
@@ -124,6 +126,8 @@ class _Sealing:
             return
         members, plan = chosen
         self._seal(members, plan, terms, BatchKind.AGGREGATED)
+        if len(members) == len(waiting):
+            return
         stay = {order.id for order in passing}
         self.untried.update(stay)
         self._fail([o for o in waiting if o.id not in stay], Reason.PRICE_MOVED)
@@ -131,6 +135,8 @@ class _Sealing:
     def expire(self) -> None:
         """Refund what has waited too long, was not sealed, and will not be tried next."""
         decided = self.untried.union(self.orders)
+        if len(decided) == len(self.book.direct) + len(self.book.waiting):
+            return
         left = [o for o in (*self.book.direct, *self.book.waiting) if o.id not in decided]
         overdue = [o for o in left if o.must_leave(self.policy, self.stamp.at_us)]
         self._fail(overdue, Reason.DEADLINE)

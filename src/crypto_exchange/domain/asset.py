@@ -18,7 +18,7 @@ class AssetStatus(Kind):
     HALTED = "halted"
 
 
-class MarketRule(msgspec.Struct, frozen=True, kw_only=True):
+class MarketRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the exchange accepts of one asset.
 
     Quantities in the asset's units, multiples of `lot_step`; `max_quantity` 0 means no limit.
@@ -32,7 +32,7 @@ class MarketRule(msgspec.Struct, frozen=True, kw_only=True):
     fee_ppm: int = 0
 
 
-class Asset(msgspec.Struct, frozen=True, kw_only=True):
+class Asset(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One crypto-currency. `price` in 10⁻¹² dollars a coin, seen at `priced_at_us`.
 
     `halted` is the operator's word, `trading` the exchange's; `scale` never changes after creation.
@@ -53,7 +53,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
         return AssetStatus.HALTED if self.halted or not self.trading else AssetStatus.ACTIVE
 
 
-class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+class Inventory(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The house's own coins of one asset; the row whose lock makes sealing serial per asset.
 
     `reserved` of `quantity` is promised to purchases under way, which will leave `expected` more.

@@ -48,7 +48,7 @@ BATCH_TRANSITIONS: dict[tuple[BatchState, BatchTrigger], BatchState] = {
 }
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
+class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """All members have the same `pricing`. `attempt` numbers the newest plan, `live` says that it has
     no outcome yet.
 

@@ -19,7 +19,7 @@ from crypto_exchange.domain.purchase import Fill
 _VENUE = AccountKind.VENUE
 
 
-class Buyer(msgspec.Struct, frozen=True):
+class Buyer(msgspec.Struct, frozen=True, gc=False):
     """The accounts that a purchase is booked on: where the coins go, and the dollars come from."""
 
     asset: Symbol

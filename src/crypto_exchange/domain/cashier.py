@@ -28,7 +28,7 @@ from crypto_exchange.domain.wallet import Wallet, require_funds
 _DEPOSIT, _OUTSIDE = TransferKind.DEPOSIT, house_account(AccountKind.EXTERNAL)
 
 
-class Deposit(msgspec.Struct, frozen=True, kw_only=True):
+class Deposit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Put `amount` (10⁻⁸ dollars, whole cents) into a wallet."""
 
     user_id: UserId
@@ -36,7 +36,7 @@ class Deposit(msgspec.Struct, frozen=True, kw_only=True):
     request: RequestKey | None = None
 
 
-class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
+class Withdraw(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Take `amount` (10⁻⁸ dollars, whole cents) out of a wallet. A code of the second factor was last
     given at `verified_at_us` (0: never).
     """

@@ -35,7 +35,7 @@ from crypto_exchange.domain.wallet import Wallet
 Row = TypeVar("Row")
 
 
-class Transition(msgspec.Struct, Generic[Row], frozen=True):
+class Transition(msgspec.Struct, Generic[Row], frozen=True, gc=False):
     """A row as it was loaded, and as it shall be. What of `before` is compared is the version
     (for users, second factors, orders, batches, inventory, assets, breaks, reviews, adjustments) or the state
     (purchases) or the generation and when it ended (sessions). A transition of an asset leaves its
@@ -46,7 +46,7 @@ class Transition(msgspec.Struct, Generic[Row], frozen=True):
     after: Row
 
 
-class RequestKey(msgspec.Struct, frozen=True):
+class RequestKey(msgspec.Struct, frozen=True, gc=False):
     """A client's idempotency key for one operation, with a digest of the decoded command."""
 
     operation: str
@@ -54,7 +54,7 @@ class RequestKey(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
-class StoredRequest(msgspec.Struct, frozen=True):
+class StoredRequest(msgspec.Struct, frozen=True, gc=False):
     """What is kept for ever in the commit of the effect. `resource_id` is 0 for the wallet."""
 
     user_id: UserId
@@ -82,7 +82,7 @@ class Erasure(msgspec.Struct, frozen=True):
     at_us: int
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Rows to insert, transitions of rows, transfers and events of one commit.
 
     `wallet` is set by a user's own command: the wallet as loaded, whose version must still hold. The

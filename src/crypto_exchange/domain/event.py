@@ -7,7 +7,7 @@ import msgspec
 from crypto_exchange.domain.ids import HOUSE, UserId
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="event"):
     """What every event has: whose it is (the house's for batches) and when it was decided."""
 
     at_us: int

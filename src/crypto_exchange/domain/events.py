@@ -176,7 +176,7 @@ class PurchaseNotPlaced(Event, frozen=True, kw_only=True, tag=True):
     answered_ms: int
 
 
-class OrderOutcome(msgspec.Struct, frozen=True, array_like=True):
+class OrderOutcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One member's share of a settled batch."""
 
     user_id: UserId

@@ -19,7 +19,7 @@ from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.views import OpenBatch
 
 
-class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+class Stamp(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The moment of a decision: ours in microseconds, the exchange's clock in milliseconds.
 
     While the exchange's clock is not known (None), nothing can be signed.

@@ -8,6 +8,7 @@ integers, so nothing overflows and nothing is rounded but where a name here says
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from crypto_exchange.domain.errors import AmountTooLarge, InvalidAmount
 
@@ -26,6 +27,7 @@ PPM = 1_000_000
 _PLAIN = re.compile(r"[0-9]+(?:\.([0-9]+))?", re.ASCII)
 
 
+@cache
 def pow10(exponent: int) -> int:
     """10 to a power ≥ 0."""
     return int(10**exponent)

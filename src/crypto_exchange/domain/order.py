@@ -73,7 +73,7 @@ FINAL_STATES = frozenset(OrderState) - {state for state, _ in ORDER_TRANSITIONS}
 _SEAL, _DELIVER, _DELIVER_PART = OrderTrigger.SEAL, OrderTrigger.DELIVER, OrderTrigger.DELIVER_PART
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """`quantity` and `filled` in the asset's units, `unit_price` in 10⁻¹² dollars without the spread.
 
     With pricing `average`, `quantity` is an estimate, which `filled` may exceed. `total` is what the

@@ -44,7 +44,7 @@ LARGEST_QUANTITY = 10**9
 """In whole coins."""
 
 
-class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+class PlaceOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Buy `amount` (10⁻⁸ coins, whatever the asset's scale) or for `spend` (10⁻⁸ dollars): one of them. A
     code of the second factor was last given at `verified_at_us` (0: never).
     """

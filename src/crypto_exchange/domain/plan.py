@@ -20,7 +20,7 @@ from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.policy import FeeIn, Policy, Pricing
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """`buy` coins at the exchange and take `used` from the inventory; `surplus` will be left over."""
 
     buy: int
@@ -29,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     feasible: bool
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What all plans of one look at an asset share: `price` is fresh, and the asset active."""
 
     pricing: Pricing

@@ -71,7 +71,7 @@ GIVEN_UP = frozenset({PurchaseState.NOT_PLACED, PurchaseState.REJECTED})
 """Ended without a fill: nothing of it should ever come."""
 
 
-class Purchase(msgspec.Struct, frozen=True, kw_only=True):
+class Purchase(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A market buy of `quantity` (asset's units, `scale` digits), signed with exactly these times.
 
     `timestamp_ms` is on the exchange's clock; the exchange must not execute it `window_ms` later.
@@ -100,7 +100,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
         return self.timestamp_ms + self.window_ms
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True):
+class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One trade: `quantity` in units, `cost` in 10⁻⁸ dollars before fees.
 
     `fee` is in 10⁻⁸ dollars if `fee_currency` is USD, in the asset's units if it is the asset, and in
@@ -114,7 +114,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     fee_currency: str = "USD"
 
 
-class Filled(msgspec.Struct, frozen=True, kw_only=True):
+class Filled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The exchange's final word on an order it accepted; no fills is a fill of 0.
 
     A trade that is listed twice counts once.
@@ -144,7 +144,7 @@ class RejectionKind(Kind):
     """Anything else: no further try."""
 
 
-class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+class Rejected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The exchange surely did not and will not execute the order."""
 
     kind: RejectionKind
@@ -152,13 +152,13 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Absent(msgspec.Struct, frozen=True, kw_only=True):
+class Absent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Look-ups of order and trades answered, and found nothing of ours at `answered_ms` (its clock)."""
 
     answered_ms: int
 
 
-class Working(msgspec.Struct, frozen=True, kw_only=True):
+class Working(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The exchange knows the order, and has not finished with it."""
 
 

@@ -30,7 +30,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     direct: bool
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
+class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """`bought` is what was asked for at the exchange, `used` the coins that the inventory gave."""
 
     batch: BatchKey

@@ -14,7 +14,7 @@ from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.statement import Statement
 
 
-class Book(msgspec.Struct, frozen=True, kw_only=True):
+class Book(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Everything sealing decides on, of one asset. Orders oldest first, none in a live batch."""
 
     asset: Asset
@@ -23,7 +23,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[Order, ...]
 
 
-class OpenBatch(msgspec.Struct, frozen=True, kw_only=True):
+class OpenBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A batch with its newest purchase (None if nothing had to be bought) and its members."""
 
     batch: Batch
@@ -33,7 +33,7 @@ class OpenBatch(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What waits of one asset: how many direct orders, the small ones' total and the oldest's time."""
 
     asset: Symbol

@@ -9,7 +9,7 @@ from crypto_exchange.domain.errors import InsufficientFunds
 from crypto_exchange.domain.ids import UserId
 
 
-class Wallet(msgspec.Struct, frozen=True):
+class Wallet(msgspec.Struct, frozen=True, gc=False):
     """`balance` in 10⁻⁸ dollars, a whole number of cents. `activity` is written with it; `signals` are
     the worker's, and come with it when a session asks.
     """

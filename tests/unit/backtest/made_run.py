@@ -135,7 +135,8 @@ class MadeRun:
         """A batch planned at so many dollars a coin, filled at those unless `filled_at` says otherwise;
         `figures` are columns of `BatchRows` in their units.
         """
-        row, rows = self.batches.append(), self.batches
+        self.batches.extend(1)
+        row, rows = len(self.batches) - 1, self.batches
         rows.state[row], rows.cause[row] = BATCH_STATES.index(state), BATCH_CAUSES.index(cause)
         rows.sealed_us[row] = us(sealed)
         rows.ended_us[row] = 0 if ended is None else us(ended)

@@ -75,8 +75,8 @@ def order_rows() -> OrderRows:
 def batch_rows() -> BatchRows:
     """One that was settled; one that was refunded after a purchase that was found too late."""
     rows = BatchRows()
-    for state in ("settled", "refunded"):
-        row = rows.append()
+    rows.extend(2)
+    for row, state in enumerate(("settled", "refunded")):
         rows.state[row] = BATCH_STATES.index(state)
         rows.sealed_us[row] = rows.sent_us[row] = rows.ended_us[row] = NOON_US + row
         rows.attempts[row] = rows.members[row] = row + 1

@@ -97,11 +97,15 @@ class BatchRows:
     def __len__(self) -> int:
         return len(self.asset)
 
-    def append(self) -> int:
-        """One more row of zeros; returns its number."""
+    def extend(self, size: int) -> None:
+        """So many more rows of zeros."""
         for column in vars(self).values():
-            column.append(0)
-        return len(self) - 1
+            column.frombytes(bytes(size * column.itemsize))
+
+    def truncate(self, size: int) -> None:
+        """Keep the first so many rows."""
+        for column in vars(self).values():
+            del column[size:]
 
 
 class LateRows:

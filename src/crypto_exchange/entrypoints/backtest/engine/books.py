@@ -16,7 +16,7 @@ from crypto_exchange.domain.asset import Asset, Inventory
 from crypto_exchange.domain.batch import Batch, BatchState
 from crypto_exchange.domain.change import Change, Transition
 from crypto_exchange.domain.errors import InvariantViolation
-from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol, UserId
+from crypto_exchange.domain.ids import BatchKey, OrderId, Symbol
 from crypto_exchange.domain.ledger import (
     USD,
     Account,
@@ -24,12 +24,10 @@ from crypto_exchange.domain.ledger import (
     Transfer,
     clearing_account,
     house_account,
-    user_account,
 )
 from crypto_exchange.domain.order import FINAL_STATES, Order
 from crypto_exchange.domain.purchase import Purchase
 from crypto_exchange.domain.views import Book, OpenBatch
-from crypto_exchange.domain.wallet import Wallet
 
 _MAY_BE_NEGATIVE = frozenset(AccountKind) - {
     AccountKind.USER,
@@ -42,15 +40,18 @@ _PLACED = attrgetter("created_at_us")
 
 
 class Shelf:
-    """One asset's open orders that are in no batch: `direct` ones, and those that wait, oldest first."""
+    """One asset's open orders that are in no batch: `direct` ones, and those that wait, oldest first,
+    with their `total`. It will be looked at when nothing else happened before `timer_us` (0: never).
+    """
 
     def __init__(self, asset: Asset) -> None:
-        self.asset = asset
+        self.asset, self.symbol = asset, asset.symbol
         self.inventory = Inventory(asset=asset.symbol)
         self.stock = house_account(AccountKind.INVENTORY, asset.symbol)
         self.direct: dict[OrderId, Order] = {}
         self.waiting: dict[OrderId, Order] = {}
         self.total = 0
+        self.timer_us = 0
 
     def append(self, order: Order) -> None:
         """Let a new order wait, behind all others."""
@@ -72,16 +73,18 @@ class Shelf:
         if order.direct:
             del self.direct[order.id]
         else:
-            del self.waiting[order.id]
-            self.total -= order.total
+            self.total -= self.waiting.pop(order.id).total
 
     def oldest_us(self) -> int | None:
         """When the oldest of all was placed."""
-        first = next(iter(self.waiting.values()), None)
-        if self.direct:
-            large = next(iter(self.direct.values()))
-            first = large if first is None else min(first, large, key=_PLACED)
-        return None if first is None else first.created_at_us
+        oldest_us = None
+        for order in self.waiting.values():
+            oldest_us = order.created_at_us
+            break
+        for order in self.direct.values():
+            placed_us = order.created_at_us
+            return placed_us if oldest_us is None else min(oldest_us, placed_us)
+        return oldest_us
 
     def book(self, limit: int) -> Book:
         """What sealing decides on."""
@@ -104,30 +107,22 @@ class Books:
         self.members: dict[BatchKey, dict[OrderId, Order]] = {}
         self.checks = 0
 
-    def wallet(self, user_id: UserId) -> Wallet:
-        """A user's dollars; nobody else writes them, so there is no version."""
-        return Wallet(user_id, self.balances.get(user_account(user_id), 0))
-
     def open_batch(self, key: BatchKey) -> OpenBatch:
         """A batch that has not ended, with its newest attempt."""
         batch = self.batches[key]
         shelf = self.shelves[batch.asset]
-        purchase = self.purchases.get(key)
-        if purchase is not None and purchase.attempt != batch.attempt:
-            purchase = None
         return OpenBatch(
             batch=batch,
-            purchase=purchase,
+            purchase=self.find_purchase(batch),
             members=tuple(self.members[key].values()),
             asset=shelf.asset,
             inventory=shelf.inventory,
         )
 
-    def apply_command(self, change: Change) -> None:
-        """Write what a user's command changed: transfers, and an order that is new. Raises as `apply`."""
-        self.book(change.transfers)
-        for order in change.new_orders:
-            self.shelves[order.asset].append(order)
+    def find_purchase(self, batch: Batch) -> Purchase | None:
+        """A batch's newest attempt, if anything has to be bought in it."""
+        purchase = self.purchases.get(batch.key)
+        return purchase if purchase is not None and purchase.attempt == batch.attempt else None
 
     def apply(self, change: Change) -> None:
         """Write what the house decided.
@@ -145,7 +140,8 @@ class Books:
             newest = self.purchases.get(moved.after.batch)
             if newest is not None and newest.attempt == moved.after.attempt:
                 self.purchases[newest.batch] = moved.after
-        self._move(change.orders)
+        if change.orders:
+            self._move(change.orders)
         for each in change.batches:
             self._keep_batch(each.after)
         if change.inventory is not None:
@@ -187,19 +183,21 @@ class Books:
         """Move amounts. Raises InvariantViolation if a balance became negative."""
         balances = self.balances
         for transfer in transfers:
-            amount, debit, credit = transfer.amount, transfer.debit, transfer.credit
+            amount, debit = transfer.amount, transfer.debit
+            balances[transfer.credit] += amount
             left = balances[debit] = balances[debit] - amount
-            balances[credit] += amount
             if left < 0 and debit.kind not in _MAY_BE_NEGATIVE:
                 raise InvariantViolation(f"{debit.name} became negative: {left}")
         self.checks += len(transfers)
 
-    def _move(self, moves: Iterable[Transition[Order]]) -> None:
+    def _move(self, moves: Sequence[Transition[Order]]) -> None:
+        """Each order to where it is now. All orders of a change are of one asset."""
+        shelf = self.shelves[moves[0].before.asset]
         returned = []
         for move in moves:
             before, after = move.before, move.after
             if before.batch is None:
-                self.shelves[before.asset].take(before)
+                shelf.take(before)
             else:
                 del self.members[before.batch][before.id]
             if after.state in FINAL_STATES:
@@ -209,21 +207,22 @@ class Books:
             else:
                 self.members[after.batch][after.id] = after
         if returned:
-            self.shelves[returned[0].asset].put_back(returned)
+            shelf.put_back(returned)
 
     def _keep_batch(self, batch: Batch) -> None:
+        key = batch.key
         if batch.state is _SEALED:
-            self.batches[batch.key] = batch
+            self.batches[key] = batch
             return
-        del self.batches[batch.key], self.members[batch.key]
-        self.purchases.pop(batch.key, None)
-        for currency in (USD, batch.asset):
-            left = self.balances.pop(clearing_account(batch.key, currency), 0)
-            self.checks += 1
-            if left:
-                raise InvariantViolation(
-                    f"clearing of batch {batch.key} ended with {left} {currency}"
-                )
+        del self.batches[key], self.members[key]
+        self.purchases.pop(key, None)
+        self.checks += 2
+        dollars, coins = clearing_account(key), clearing_account(key, batch.asset)
+        left = self.balances.pop(dollars, 0), self.balances.pop(coins, 0)
+        if any(left):
+            raise InvariantViolation(
+                f"clearing of batch {key} ended with {left[0]} {USD} and {left[1]} {batch.asset}"
+            )
 
     def _keep_inventory(self, after: Inventory) -> None:
         shelf = self.shelves[after.asset]

@@ -12,9 +12,11 @@ from itertools import count
 
 from crypto_exchange.domain import attempt, late_fill, retrial
 from crypto_exchange.domain.aggregation import is_due, needs_more, seal_book
+from crypto_exchange.domain.batch import Batch
 from crypto_exchange.domain.change import Change
 from crypto_exchange.domain.ids import BatchKey, Symbol
 from crypto_exchange.domain.intent import Stamp
+from crypto_exchange.domain.order import Order
 from crypto_exchange.domain.policy import OnDeadline, Policy
 from crypto_exchange.domain.purchase import Absent, Purchase, Rejected, RejectionKind
 from crypto_exchange.domain.settlement import settle
@@ -42,8 +44,8 @@ class Desk:
         self._books, self._venues, self._policy = books, venues, policy
         self._recorder, self._agenda = recorder, agenda
         self._keys = (f"{number:024x}" for number in count(1))
-        self._timers: dict[Symbol, int] = {}
         self._asks: dict[Symbol, int] = {}
+        self._threshold, self._max_wait_us = policy.threshold, policy.max_wait_us
         self._patient = policy.on_deadline is OnDeadline.WAIT
         self._acts = {
             Fate.FILL: self._fill,
@@ -60,38 +62,36 @@ class Desk:
         self._asks[symbol] = ask
         self.look(self._books.shelves[symbol], at_us)
 
-    def see_order(self, symbol: Symbol, at_us: int, *, direct: bool) -> None:
+    def see_order(self, shelf: Shelf, order: Order) -> None:
         """An order was placed."""
-        shelf = self._books.shelves[symbol]
-        large = direct or shelf.total >= self._policy.threshold
+        at_us = order.created_at_us
+        large = order.direct or shelf.total >= self._threshold
         if large or (self._patient and self._waits_on(shelf, at_us)):
             self.look(shelf, at_us)
-        elif symbol not in self._timers:
-            self._set_timer(shelf, at_us)
+        elif not shelf.timer_us:
+            self._set_timer(shelf, at_us, at_us)
 
     def _waits_on(self, shelf: Shelf, at_us: int) -> bool:
         """Whether an order is still there that is overdue: then each that comes may be what it lacked."""
         oldest_us = shelf.oldest_us()
-        return oldest_us is not None and oldest_us + self._policy.max_wait_us <= at_us
+        return oldest_us is not None and oldest_us + self._max_wait_us <= at_us
 
     def look(self, shelf: Shelf, at_us: int) -> None:
         """Seal and expire what can be now."""
         oldest_us = shelf.oldest_us()
-        if oldest_us is None:
-            return
-        stamp = Stamp(at_us=at_us, exchange_ms=at_us // 1_000)
-        while is_due(self._waiting(shelf, oldest_us), self._policy, at_us):
-            change = self._seal(shelf, stamp)
+        while oldest_us is not None and is_due(
+            self._waiting(shelf, oldest_us), self._policy, at_us
+        ):
+            change = self._seal(shelf, Stamp(at_us=at_us, exchange_ms=at_us // 1_000))
             if change is None:
                 break
             self._books.apply(change)
             self._recorder.seal(change, self._policy)
             for batch in change.new_batches:
-                self._send(batch.key, at_us)
+                self._send(batch, at_us)
             oldest_us = shelf.oldest_us()
-            if oldest_us is None:
-                return
-        self._set_timer(shelf, at_us)
+        if oldest_us is not None:
+            self._set_timer(shelf, oldest_us, at_us)
 
     def _seal(self, shelf: Shelf, stamp: Stamp) -> Change | None:
         limit = self._policy.batch_limit
@@ -110,38 +110,37 @@ class Desk:
             oldest_us=oldest_us,
         )
 
-    def _set_timer(self, shelf: Shelf, at_us: int) -> None:
+    def _set_timer(self, shelf: Shelf, oldest_us: int, at_us: int) -> None:
         """Look again at the oldest order's deadline, or when a back-off is over."""
-        symbol, oldest_us = shelf.asset.symbol, shelf.oldest_us()
-        if oldest_us is None:
-            return
-        moments = (oldest_us + self._policy.max_wait_us, shelf.inventory.retry_at_us)
-        due_us = min((moment for moment in moments if moment > at_us), default=None)
-        if due_us is not None and not at_us < self._timers.get(symbol, 0) <= due_us:
-            self._timers[symbol] = due_us
+        due_us, retry_us = oldest_us + self._max_wait_us, shelf.inventory.retry_at_us
+        if due_us <= at_us or at_us < retry_us < due_us:
+            due_us = retry_us
+        if at_us < due_us and not at_us < shelf.timer_us <= due_us:
+            shelf.timer_us = due_us
             self._agenda.timer(due_us, partial(self._wake, shelf))
 
     def _wake(self, shelf: Shelf, at_us: int) -> None:
-        if self._timers.get(shelf.asset.symbol) == at_us:
-            del self._timers[shelf.asset.symbol]
+        if shelf.timer_us == at_us:
+            shelf.timer_us = 0
         self.look(shelf, at_us)
 
-    def _send(self, key: BatchKey, at_us: int) -> None:
+    def _send(self, batch: Batch, at_us: int) -> None:
         """Send a batch's purchase, or settle it at once if nothing has to be bought; who sends looks on."""
-        opened = self._books.open_batch(key)
-        if opened.purchase is None:
-            self._write_end(key, settle(opened, None, at_us=at_us), None, at_us)
+        purchase = self._books.find_purchase(batch)
+        if purchase is None:
+            opened = self._books.open_batch(batch.key)
+            self._write_end(batch.key, settle(opened, None, at_us=at_us), None, at_us)
             return
-        venue = self._venues[opened.batch.asset]
-        fate = venue.fate(int(key, 16), opened.batch.attempt)
-        self._agenda.answer(at_us + venue.latency_us, partial(self._acts[fate], opened.purchase))
+        venue = self._venues[batch.asset]
+        act = self._acts[venue.fate(batch.key, batch.attempt)]
+        self._agenda.answer(at_us + venue.latency_us, partial(act, purchase))
 
     def _fill(self, purchase: Purchase, at_us: int) -> None:
         self._settle(purchase, self._trade(purchase, at_us), at_us)
 
     def _fill_part(self, purchase: Purchase, at_us: int) -> None:
         venue = self._venues[purchase.asset]
-        part = venue.part(int(purchase.batch, 16), purchase.attempt)
+        part = venue.part(purchase.batch, purchase.attempt)
         self._settle(purchase, self._trade(purchase, at_us, part), at_us)
 
     def _reject(self, purchase: Purchase, at_us: int) -> None:
@@ -231,7 +230,7 @@ class Desk:
             self.look(self._books.shelves[opened.batch.asset], at_us)
         elif after.live:
             self._recorder.seal(change, self._policy)
-            self._send(key, at_us)
+            self._send(after, at_us)
             self.look(self._books.shelves[after.asset], at_us)
         else:
             self._agenda.timer(max(after.due_at_us, at_us + 1), partial(self._retry, key))

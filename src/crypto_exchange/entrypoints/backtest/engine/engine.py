@@ -15,8 +15,7 @@ import msgspec
 
 from crypto_exchange.domain import cashier
 from crypto_exchange.domain.asset import Asset
-from crypto_exchange.domain.change import Change
-from crypto_exchange.domain.errors import DomainError, InsufficientFunds
+from crypto_exchange.domain.errors import DomainError
 from crypto_exchange.domain.ids import UserId
 from crypto_exchange.domain.placement import PlaceOrder, place_order
 from crypto_exchange.domain.policy import FeeIn, Policy
@@ -30,6 +29,8 @@ from crypto_exchange.entrypoints.backtest.engine.venue import THIRD_COIN, Venue
 from crypto_exchange.entrypoints.backtest.progress import Tick
 from crypto_exchange.entrypoints.backtest.result import Inputs, Records
 
+_ENDLESS = 10**30
+"""What a wallet is said to hold when an order is decided on, as more is brought in whenever it lacks."""
 TICK_EVERY = 10_000
 """Orders between two reports of progress, at which all balances are verified."""
 
@@ -79,23 +80,22 @@ class _Engine:
             for symbol in self._symbols
         }
         self._desk = Desk(self._books, venues, self._policy, self._recorder, self._agenda)
-        self._shelves = [(symbol, self._books.shelves[symbol]) for symbol in inputs.flow.symbols]
+        self._shelves = [self._books.shelves[symbol] for symbol in inputs.flow.symbols]
         self._deposited = 0
 
     def run(self, tick: Tick | None) -> Records:
         """Everything in the order of time, until prices and orders end."""
         agenda, see_price, size = self._agenda, self._desk.see_price, len(self._flow)
-        for row, order in enumerate(self._flow.rows()):
-            at_us = order[0]
+        for row, (at_us, user_id, place, spend, amount) in enumerate(self._flow.rows()):
             if agenda.next_us <= at_us:
                 agenda.run_until(at_us, see_price)
-            self._place(row, *order)
+            self._place(row, at_us, user_id, place, spend, amount)
             if row % TICK_EVERY == 0:
                 self._books.verify()
                 if tick is not None:
                     tick(row, size)
         agenda.run_until(self._end_us, see_price)
-        self._recorder.leave_open(self._books.open_orders())
+        self._recorder.close(self._books.open_orders())
         self._books.verify()
         if tick is not None:
             tick(size, size)
@@ -117,44 +117,37 @@ class _Engine:
     def _place(
         self, row: int, at_us: int, user_id: UserId, place: int, spend: int, amount: int
     ) -> None:
-        symbol, shelf = self._shelves[place]
+        """An order; what its owner's wallet lacks for it is brought in at once."""
+        shelf, books = self._shelves[place], self._books
         command = PlaceOrder(
-            user_id=user_id, asset=symbol, amount=amount if not spend else None, spend=spend or None
+            user_id=user_id,
+            asset=shelf.symbol,
+            amount=None if spend else amount,
+            spend=spend or None,
         )
+        wallet = Wallet(user_id, _ENDLESS)
         try:
-            change = self._order(command, spend, shelf.asset, row + 1, at_us)
+            change = place_order(
+                command,
+                wallet=wallet,
+                asset=shelf.asset,
+                policy=self._policy,
+                order_id=row + 1,
+                at_us=at_us,
+            )
+            order, debit = change.new_orders[0], change.transfers[0].debit
+            missing = order.total - books.balances.get(debit, 0)
+            if missing > 0:
+                deposit = cashier.Deposit(user_id=user_id, amount=missing)
+                books.book(cashier.deposit(deposit, wallet=wallet, at_us=at_us).transfers)
+                self._deposited += missing
         except DomainError as refusal:
             self._recorder.refuse(row, refusal.code)
             return
-        self._books.apply_command(change)
-        order = change.new_orders[0]
-        self._recorder.place(order)
-        self._desk.see_order(symbol, at_us, direct=order.direct)
-
-    def _order(
-        self, command: PlaceOrder, spend: int, asset: Asset, order_id: int, at_us: int
-    ) -> Change:
-        """The order, once its owner has brought in what the wallet lacks."""
-        wallet, policy = self._books.wallet(command.user_id), self._policy
-        missing, funded = spend - wallet.balance, wallet
-        if missing > 0:
-            funded = Wallet(wallet.user_id, spend)
-        try:
-            change = place_order(
-                command, wallet=funded, asset=asset, policy=policy, order_id=order_id, at_us=at_us
-            )
-        except InsufficientFunds as refusal:
-            missing = refusal.required - wallet.balance
-            funded = Wallet(wallet.user_id, refusal.required)
-            change = place_order(
-                command, wallet=funded, asset=asset, policy=policy, order_id=order_id, at_us=at_us
-            )
-        if missing > 0:
-            deposit = cashier.Deposit(user_id=wallet.user_id, amount=missing)
-            brought_in = cashier.deposit(deposit, wallet=wallet, at_us=at_us)
-            self._books.book(brought_in.transfers)
-            self._deposited += missing
-        return change
+        books.book(change.transfers)
+        shelf.append(order)
+        self._recorder.place(row, order)
+        self._desk.see_order(shelf, order)
 
 
 @contextmanager

@@ -27,6 +27,8 @@ from crypto_exchange.entrypoints.backtest.rows import (
 _STATES = {state: ORDER_STATES.index(state.value) for state in OrderState}
 _BATCH_STATES = {state: BATCH_STATES.index(state.value) for state in BatchState}
 _REFUSED = ORDER_STATES.index("refused")
+_BLOCK = 1_024
+"""How many rows of batches room is made for at once."""
 _DIRECT, _THRESHOLD, _DEADLINE = range(3)
 
 
@@ -46,6 +48,7 @@ class Recorder:
             s: pow10(scale + PRICE_SCALE - USD_SCALE) for s, scale in scales.items()
         }
         self._rows: dict[BatchKey, int] = {}
+        self._opened = 0
         self._reasons: dict[str, int] = {"": 0}
 
     def refuse(self, row: int, code: str) -> None:
@@ -54,9 +57,9 @@ class Recorder:
         rows.ended_us[row], rows.total[row] = flow.at_us[row], flow.spends[row]
         rows.state[row], rows.reason[row] = _REFUSED, self._reason(code)
 
-    def place(self, order: Order) -> None:
+    def place(self, row: int, order: Order) -> None:
         """An order that was taken."""
-        rows, row = self.orders, order.id - 1
+        rows = self.orders
         rows.quantity[row], rows.unit_price[row] = order.quantity, order.unit_price
         rows.total[row], rows.direct[row] = order.total, order.direct
 
@@ -70,9 +73,10 @@ class Recorder:
         if len(intents) < len(change.events):
             self._end_orders(change)
 
-    def leave_open(self, orders: Iterable[Order]) -> None:
-        """Orders that had not ended when the run did."""
+    def close(self, orders: Iterable[Order]) -> None:
+        """The run is over; these orders had not ended."""
         rows = self.orders
+        self.batches.truncate(self._opened)
         for order in orders:
             rows.state[order.id - 1] = _STATES[order.state]
             if order.batch is not None:
@@ -108,8 +112,10 @@ class Recorder:
             fees[-1] = fill.fee
 
     def _open(self, batch: Batch) -> None:
-        self._rows[batch.key] = self.batches.append()
-        row, rows = self._rows[batch.key], self.batches
+        row, rows = self._opened, self.batches
+        if row == len(rows):
+            rows.extend(_BLOCK)
+        self._rows[batch.key], self._opened = row, row + 1
         rows.asset[row] = self._places[batch.asset]
         rows.cause[row] = _DIRECT if batch.kind is BatchKind.DIRECT else _THRESHOLD
         rows.sealed_us[row] = batch.created_at_us
@@ -144,16 +150,18 @@ class Recorder:
         if not change.orders:
             return
         rows, at_us = self.orders, change.events[0].at_us
+        states, ended_us, batches = rows.state, rows.ended_us, rows.batch
+        filled, charged = rows.filled, rows.charged
         for move in change.orders:
             order = move.after
             if order.state not in FINAL_STATES:
                 continue
             place = order.id - 1
-            rows.state[place], rows.ended_us[place] = _STATES[order.state], at_us
+            states[place], ended_us[place] = _STATES[order.state], at_us
             if order.batch is not None:
-                rows.batch[place] = self._rows[order.batch]
+                batches[place] = self._rows[order.batch]
             if order.filled:
-                rows.filled[place], rows.charged[place] = order.filled, order.charged
+                filled[place], charged[place] = order.filled, order.charged
             elif order.reason is not None:
                 rows.reason[place] = self._reason(order.reason.value)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from fractions import Fraction
 from hashlib import sha256
@@ -10,6 +9,8 @@ from math import isqrt
 from typing import NamedTuple
 
 from crypto_exchange.domain.asset import Asset
+from crypto_exchange.domain.ids import BatchKey
+from crypto_exchange.domain.kind import Kind
 from crypto_exchange.domain.money import (
     BPS,
     DEFAULT_ASSET_SCALE,
@@ -30,7 +31,7 @@ THIRD_COIN = "FEE"
 """What a fee in another coin is booked in, a unit worth 10⁻⁸ dollars."""
 
 
-class Fate(enum.Enum):
+class Fate(Kind):
     """What becomes of one attempt."""
 
     FILL = "fill"
@@ -69,11 +70,11 @@ class Venue:
         self._fates = _thresholds(market.failures)
         self._activity = _Activity(market.impact, series) if market.impact else None
 
-    def fate(self, number: int, attempt: int) -> Fate:
+    def fate(self, batch: BatchKey, attempt: int) -> Fate:
         """What becomes of an attempt of a batch: drawn from the seed, whoever asks, and when."""
         if not self._fates:
             return Fate.FILL
-        drawn = self._draw(number, attempt, "fate")
+        drawn = self._draw(batch, attempt, "fate")
         return next((fate for limit, fate in self._fates if drawn < limit), Fate.FILL)
 
     def trade(
@@ -104,9 +105,9 @@ class Venue:
         )
         return Trade(Filled(fills=(fill,) if quantity else ()), price, spread, cost - at_ask)
 
-    def part(self, number: int, attempt: int) -> Fraction:
+    def part(self, batch: BatchKey, attempt: int) -> Fraction:
         """How much of a purchase that is filled in part is filled."""
-        return self._draw(number, attempt, "part")
+        return self._draw(batch, attempt, "part")
 
     def _fee_of(self, quantity: int, cost: int, price: int, scale: int, at_us: int) -> int:
         if quantity == 0:
@@ -130,8 +131,8 @@ class Venue:
         self._volume += cost
         return rate
 
-    def _draw(self, number: int, attempt: int, what: str) -> Fraction:
-        name = f"{self._seed}|{self._symbol}|{number}|{attempt}|{what}"
+    def _draw(self, batch: BatchKey, attempt: int, what: str) -> Fraction:
+        name = f"{self._seed}|{self._symbol}|{int(batch, 16)}|{attempt}|{what}"
         return Fraction(int.from_bytes(sha256(name.encode()).digest()[:8]), 2**64)
 
 
