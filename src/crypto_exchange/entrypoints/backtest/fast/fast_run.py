@@ -239,4 +239,4 @@ def _fill(rows: OrderRows | BatchRows, **columns: Integers | Flags) -> None:
     """Append to each column."""
     for name, values in columns.items():
         column = getattr(rows, name)
-        column.frombytes(values.astype(column.typecode).tobytes())
+        column.frombytes(np.ascontiguousarray(values, column.typecode).view(np.uint8))

@@ -16,6 +16,7 @@ class Planner:
         self.minimum = minimum_value(asset, policy)
         self._cap, self._floor = policy.inventory_cap * unit, self.minimum * unit
         self._fewest, self._lot = max(asset.rule.min_quantity, 1), asset.rule.lot_step
+        self._price = self._smallest = 0
 
     def plan(
         self, quantity: int, price: int, free: int, expected: int, *, direct: bool = False
@@ -26,10 +27,11 @@ class Planner:
         need = quantity - free
         if need <= 0:
             return 0, quantity
-        smallest = max(-(-self._floor // price), self._fewest)
-        buy = self._lots(max(need, smallest))
-        limit = max(self._cap, self._lots(smallest) * price) if direct else self._cap
+        if price != self._price:  # it seldom is
+            self._price, self._smallest = price, max(-(-self._floor // price), self._fewest)
+        lot, smallest = self._lot, self._smallest
+        buy = -(-(need if need > smallest else smallest) // lot) * lot
+        limit = self._cap
+        if direct:
+            limit = max(limit, -(-smallest // lot) * lot * price)
         return (buy, free) if (expected + buy - need) * price <= limit else None
-
-    def _lots(self, quantity: int) -> int:
-        return -(-quantity // self._lot) * self._lot

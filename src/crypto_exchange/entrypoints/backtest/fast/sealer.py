@@ -61,6 +61,12 @@ or, if that is −1, listed in `Sealer.listed`.
 """
 
 
+RUSHED_FIELDS = ("first", "end", "price_row", "bought", "used")
+"""What is noted of a batch that was sealed when the last of its members came and they reached the
+threshold, no more: all else follows. Its members are the orders from `first` to before `end`.
+"""
+
+
 class Left(NamedTuple):
     """An order that was refunded."""
 
@@ -73,8 +79,9 @@ class Sealer:
     """What waits of one asset, and the decisions about it at one moment after the other.
 
     `price_us` are rising (µs), `prices` in 10⁻¹² dollars. `sealed` are the batches as they were sealed,
-    SEALED_FIELDS one after the other; `listed` the members (by batch) of those that are no row of orders,
-    `left` who was refunded; `commits` counts the decisions.
+    SEALED_FIELDS one after the other, but for those numbered in `rushed_batches`, whose RUSHED_FIELDS are
+    in `rushed`; `listed` the members (by batch) of those that are no row of orders, `left` who was
+    refunded; `commits` counts the decisions.
     """
 
     def __init__(
@@ -87,7 +94,7 @@ class Sealer:
         policy: Policy,
         latency_us: int,
     ) -> None:
-        self._taken, self._price_us, self._prices = taken, price_us, prices
+        self.taken, self._price_us, self._prices = taken, price_us, prices
         self._planner, self._policy = planner, policy
         self._latency_us = latency_us
         self._next = self._head = 0
@@ -102,12 +109,13 @@ class Sealer:
         self._flights: deque[tuple[int, int, int]] = deque()
         self.listed: dict[int, list[int]] = {}
         self.sealed = array("q")
+        self.rushed, self.rushed_batches = array("q"), array("q")
         self.batches = 0
         self.left: list[Left] = []
         self.commits = 0
 
     def _waiting_total(self) -> int:
-        sums = self._taken.sum_total
+        sums = self.taken.sum_total
         return self._old_total + sums[self._next] - sums[self._head]
 
     def _take_in(self, until_us: int) -> None:
@@ -145,7 +153,7 @@ class Sealer:
         return self._is_overdue(self._old[0] if self._old else self._head)
 
     def _is_overdue(self, order: int) -> bool:
-        return self._taken.at_us[order] + self._policy.max_wait_us <= self._look.at_us
+        return self.taken.at_us[order] + self._policy.max_wait_us <= self._look.at_us
 
     def _price(self) -> int | None:
         row = self._row
@@ -157,7 +165,7 @@ class Sealer:
         """One commit of sealing; whether anything was done."""
         price = self._price()
         if not (self._old or self._large or price is None or self._head == self._next) and (
-            self._seal_row(self._look, self._head, self._next, price)
+            self._seal_row(self._head, self._next, price)
         ):
             self._head = self._next
             return True
@@ -176,20 +184,15 @@ class Sealer:
             self._seal_small([i for i in waiting if i not in done], price, done)
         self._expire([*self._large, *waiting], done.union(untried), done)
         self._old = [i for i in waiting if i not in done]
-        self._old_total = sum(self._taken.total[i] for i in self._old)
+        self._old_total = sum(self.taken.total[i] for i in self._old)
         self._large = [i for i in self._large if i not in done]
         self._head = self._next
         return bool(done)
 
-    def _seal_row(self, look: tuple[int, int, int, int], head: int, end: int, price: int) -> bool:
+    def _seal_row(self, head: int, end: int, price: int) -> bool:
         """The usual case: all that wait come one after the other, are small, and pass the guard."""
-        taken, row, members = self._taken, self._row, end - head
-        if members > self._policy.batch_limit:
-            return False
-        # Who was quoted at this very price need not be asked.
-        if taken.at_us[head] < self._price_us[row] and not self._passes(
-            min(taken.unit_price[head:end]), price
-        ):
+        taken, members = self.taken, end - head
+        if members > self._policy.batch_limit or not self._all_pass(head, end, price):
             return False
         total = taken.sum_total[end] - taken.sum_total[head]
         quantity = taken.sum_quantity[end] - taken.sum_quantity[head]
@@ -202,10 +205,11 @@ class Sealer:
         self._free -= used
         self._expected += surplus
         if bought:
-            self._flights.append((look[0] + self._latency_us, look[0], surplus))
+            now_us = self._look.at_us
+            self._flights.append((now_us + self._latency_us, now_us, surplus))
         cause = THRESHOLD if enough else LATE
-        batch = (cause, row, quantity, total, head, members, bought, used)
-        self.sealed.extend((*look, *batch))
+        batch = (cause, self._row, quantity, total, head, members, bought, used)
+        self.sealed.extend(self._look + batch)
         self.batches += 1
         return True
 
@@ -219,11 +223,11 @@ class Sealer:
         return []
 
     def _seal_large(self, order: int, waiting: list[int], price: int, done: set[int]) -> None:
-        taken = self._taken
+        taken = self.taken
         if not self._passes(taken.unit_price[order], price):
             self._leave([order], PRICE_MOVED, done)
             return
-        members, quantity = [order], self._taken.quantity[order]
+        members, quantity = [order], self.taken.quantity[order]
         plan = self._plan(quantity, price, direct=True)
         if plan is None:
             return
@@ -232,19 +236,19 @@ class Sealer:
                 break
             if small in done or not self._passes(taken.unit_price[small], price):
                 continue
-            more = quantity + self._taken.quantity[small]
+            more = quantity + self.taken.quantity[small]
             if (wider := self._plan(more, price, direct=True)) is not None:
                 members.append(small)
                 plan, quantity = wider, more
         self._bind(members, DIRECT, plan, done)
 
     def _seal_small(self, waiting: list[int], price: int, done: set[int]) -> None:
-        taken = self._taken
+        taken = self.taken
         passing = [i for i in waiting if self._passes(taken.unit_price[i], price)]
         if not passing:
             return
-        quantity = sum(self._taken.quantity[i] for i in passing)
-        total = sum(self._taken.total[i] for i in passing)
+        quantity = sum(self.taken.quantity[i] for i in passing)
+        total = sum(self.taken.total[i] for i in passing)
         enough = total >= self._policy.threshold
         plan = self._plan(quantity, price)
         if plan is None or not (enough or self._may_go_below(waiting[0], total, plan)):
@@ -268,6 +272,9 @@ class Sealer:
         self.left.extend(Left(self._look, order, reason) for order in orders)
         done.update(orders)
 
+    def _all_pass(self, head: int, end: int, price: int) -> bool:
+        return self._passes(min(self.taken.unit_price[head:end]), price)
+
     def _passes(self, quoted: int, price: int) -> bool:
         return price * BPS <= quoted * (BPS + self._policy.price_tolerance_bps)
 
@@ -276,8 +283,8 @@ class Sealer:
 
     def _bind(self, members: list[int], cause: int, plan: tuple[int, int], done: set[int]) -> None:
         bought, used = plan
-        quantity = sum(self._taken.quantity[i] for i in members)
-        total = sum(self._taken.total[i] for i in members)
+        quantity = sum(self.taken.quantity[i] for i in members)
+        total = sum(self.taken.total[i] for i in members)
         surplus = bought + used - quantity
         self._free -= used
         self._expected += surplus

@@ -5,6 +5,8 @@ Imports numpy at once.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,12 @@ from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.money import PPM, PRICE_SCALE, USD_SCALE, pow10
 from crypto_exchange.entrypoints.backtest.amounts import dollars, duration_us, units
 from crypto_exchange.entrypoints.backtest.fast.quoting import Quotes
-from crypto_exchange.entrypoints.backtest.fast.sealer import SEALED_FIELDS
+from crypto_exchange.entrypoints.backtest.fast.sealer import (
+    ORDER,
+    RUSHED_FIELDS,
+    SEALED_FIELDS,
+    THRESHOLD,
+)
 from crypto_exchange.entrypoints.backtest.fast.shortcut import Shortcut
 from crypto_exchange.entrypoints.backtest.figures.vectors import (
     Flags,
@@ -56,8 +63,7 @@ def finish_shelf(
     end_us: int,
 ) -> ShelfRun:
     """Fill all purchases, and put everything into columns."""
-    fields = np.frombuffer(shortcut.sealed, np.int64) if shortcut.sealed else np.zeros(0, np.int64)
-    sealed = dict(zip(SEALED_FIELDS, fields.reshape(-1, len(SEALED_FIELDS)).T, strict=True))
+    sealed = _sealed(shortcut)
     bought, members = sealed["bought"], sealed["members"]
     answered_us = sealed["at_us"] + duration_us("latency", market.latency) * (bought > 0)
     done = answered_us <= end_us
@@ -86,6 +92,38 @@ def finish_shelf(
         **_trades(bought * done, ended_us, series, market, unit),
     }
     return ShelfRun(series.asset, rows, shortcut, sealed, rows[orders], batch_of, columns, done)
+
+
+def _sealed(shortcut: Shortcut) -> dict[str, Integers]:
+    """SEALED_FIELDS of all batches, as they were sealed."""
+    numbers, taken = integers(shortcut.rushed_batches), shortcut.taken
+    given = integers(shortcut.rushed).reshape(-1, len(RUSHED_FIELDS)).T
+    rushed = dict(zip(RUSHED_FIELDS, given, strict=True))
+    first, end = rushed["first"], rushed.pop("end")
+    rushed |= {
+        "at_us": np.asarray(taken.at_us)[end - 1],
+        "after": end - 1,
+        "what": np.full(len(end), ORDER),
+        "tie": np.zeros(len(end), np.int64),
+        "cause": np.full(len(end), THRESHOLD),
+        "quantity": _between(taken.sum_quantity, first, end),
+        "total": _between(taken.sum_total, first, end),
+        "members": end - first,
+    }
+    others = np.ones(shortcut.batches, np.bool_)
+    others[numbers] = False
+    listed = integers(shortcut.sealed).reshape(-1, len(SEALED_FIELDS)).T
+    sealed = {name: np.zeros(len(others), np.int64) for name in SEALED_FIELDS}
+    for name, values in zip(SEALED_FIELDS, listed, strict=True):
+        sealed[name][others], sealed[name][numbers] = values, rushed[name]
+    return sealed
+
+
+def _between(sums: Sequence[int], first: Integers, end: Integers) -> Integers:
+    """What the orders from one place to before another come to; the sums may have more than 64 bits."""
+    known = np.asarray(sums, dtype=np.int64 if isinstance(sums, array) else object)
+    between: Integers = (known[end] - known[first]).astype(np.int64, copy=False)
+    return between
 
 
 def _members(shortcut: Shortcut, first: Integers, members: Integers) -> tuple[Integers, Integers]:
