@@ -15,6 +15,7 @@ from crypto_exchange.entrypoints.backtest.engine.engine import run_domain
 from crypto_exchange.entrypoints.backtest.engine.verification import find_difference
 from crypto_exchange.entrypoints.backtest.fast.fast import NotSupported, run_fast
 from crypto_exchange.entrypoints.backtest.flow import OrderColumns
+from crypto_exchange.entrypoints.backtest.inputs import orders, prices
 from crypto_exchange.entrypoints.backtest.market import Failures, FeeSchedule, Market, SquareRoot
 from crypto_exchange.entrypoints.backtest.policy import AggregationPolicy
 from crypto_exchange.entrypoints.backtest.result import Inputs, Result
@@ -77,6 +78,18 @@ def test_it_does_so_with_everything_varied(seed: int) -> None:
     else:
         with pytest.raises(NotSupported, match="within 64 bits"):
             run_fast(inputs)
+
+
+def test_it_refuses_a_cost_that_has_more_than_64_bits_with_its_fee() -> None:
+    series = prices.synthetic("BTC", kind="flat", days=1, price="50000")
+    flow = orders.DCA("BTC", amount="10.00", every="1h")
+    market = Market(lot_step="1844674")  # costs 92,233,700,000.00, of 92,233,720,368.54
+    policy = AggregationPolicy(inventory_cap="92233720368")
+
+    backtest = Backtest(series, flow, policy=policy, market=market, engine="fast")
+
+    with pytest.raises(NotSupported, match="within 64 bits, was more: a purchase costs up to"):
+        backtest.run()
 
 
 def is_within_64_bits(inputs: Inputs) -> bool:

@@ -212,6 +212,14 @@ def test_division_of_products_is_exact(left: list[int], right: int, divisor: int
     ]
 
 
+@pytest.mark.parametrize("divisor", [1, 2**60])
+def test_a_quotient_of_more_than_64_bits_is_refused(divisor: int) -> None:
+    most = np.array([2**62])
+
+    with pytest.raises(OverflowError):
+        divide(most, most, divisor)
+
+
 def test_sums_are_exact_beyond_64_bits() -> None:
     values = [2**62, 2**62 + 1, 2**62 + 3, -5]
 

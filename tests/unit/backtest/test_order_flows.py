@@ -167,6 +167,31 @@ def rows(columns: OrderColumns) -> list[tuple[int, int, str, int]]:
 
 
 @pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        (
+            orders.Poisson("BTC", per_hour=10**9, amount=1),
+            "per_hour: expected at most 100,000,000 orders, would be about 167,000,000,000",
+        ),
+        (
+            orders.DCA("BTC", every="1h", amount=1, users=10**7),
+            "users: expected at most 100,000,000 orders, would be about 1,680,000,000",
+        ),
+        (
+            orders.RoundUps("BTC", purchases_per_day=100, users=10**7),
+            "users: expected at most 100,000,000 orders, would be about",
+        ),
+    ],
+    ids=["poisson", "dca", "round ups"],
+)
+def test_more_orders_than_fit_into_memory_are_refused_before_they_are_drawn(
+    flow: OrderFlow, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        flow.columns(WEEK)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (

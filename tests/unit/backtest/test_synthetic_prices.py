@@ -105,6 +105,10 @@ def test_prices_never_leave_what_can_be_counted() -> None:
         ({"kind": "up"}, "kind: expected one of gbm, jump, flat, gap, was 'up'"),
         ({"days": 0}, "days: expected a whole number of at least 1, was 0"),
         ({"interval": "2d"}, "interval: expected more than 0 and at most 1d, was 2d"),
+        (
+            {"days": 10**9},
+            "interval: expected at most 100,000,000 prices, would be about 1,440,000,000,000",
+        ),
         ({"price": "0"}, "price: expected above 0 and up to 9200000, was 0"),
         ({"start": "someday"}, "start: expected a time, was 'someday'"),
         ({"seed": "7"}, "seed: expected a whole number, was '7'"),

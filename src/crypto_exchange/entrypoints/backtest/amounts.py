@@ -28,6 +28,8 @@ _UNITS_US = {
 }
 _DURATION = re.compile(r"([0-9]+)(us|ms|s|m|h|d)", re.ASCII)
 _LARGEST = 2**63 - 1
+MOST_ROWS = 100_000_000
+"""More prices or orders than fit into the memory of most machines (7 GB of orders)."""
 LAST_US = 253_402_300_799_999_999
 """The end of the year 9999."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +89,12 @@ def whole(name: str, number: int, least: int | None = None) -> int:
         bound = "" if least is None else f" of at least {least}"
         raise ValueError(f"{name}: expected a whole number{bound}, was {given!r}")
     return number
+
+
+def require_room(name: str, what: str, rows: int) -> None:
+    """Refuse what would be drawn for hours, or fill the memory. Raises ValueError: above MOST_ROWS."""
+    if rows > MOST_ROWS:
+        raise ValueError(f"{name}: expected at most {MOST_ROWS:,} {what}, would be about {rows:,}")
 
 
 def ratio(name: str, amount: Amount) -> Fraction:

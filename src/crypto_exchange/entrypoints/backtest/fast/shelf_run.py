@@ -154,10 +154,14 @@ def _trades(
     cost = divide(bought, ask, unit)[0]
     rate = _rounded_up(cost, market.fee.rate_ppm, PPM)
     fee = np.maximum(rate, dollars("minimum", market.fee.minimum))
+    fixed = dollars("per_order", market.fee.per_order)
+    most = int(cost.max(initial=0)) + int(fee.max(initial=0)) + fixed
+    if most >= 2**63:
+        raise OverflowError(f"a purchase costs up to {most} with its fee")
     return {
         "fill_price": price,
         "cost": cost,
-        "fee": (fee + dollars("per_order", market.fee.per_order)) * (bought > 0),
+        "fee": (fee + fixed) * (bought > 0),
         "spread": np.where(ask == price, 0, cost - divide(bought, price, unit)[0]),
     }
 

@@ -56,11 +56,15 @@ def divide(
     """`left × right ÷ divisor` rounded down, and what is left of the division; exact.
 
     Where the product is too large for 64 bits: floats tell the quotient but for a few, and the rest is
-    so small that it is right although both of its terms overflow.
+    so small that it is right although both of its terms overflow. Raises OverflowError for a quotient
+    that has more than 64 bits itself.
     """
     divisor = np.asarray(divisor)
     guess = np.floor(left.astype(np.float64) * right / divisor.astype(np.float64))
-    off_by = float(abs(guess).max(initial=0)) * 2.0**-50 + 2
+    largest = float(abs(guess).max(initial=0))
+    if largest >= 2.0**63:
+        raise OverflowError(f"a quotient is about {largest:.3g}")
+    off_by = largest * 2.0**-50 + 2
     if divisor.dtype != np.object_ and off_by * float(divisor.max(initial=1)) < 2.0**62:
         whole = guess.astype(np.int64)
         rest = left * right - whole * divisor

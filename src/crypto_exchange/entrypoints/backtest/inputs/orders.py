@@ -14,7 +14,14 @@ from itertools import islice, takewhile
 
 from crypto_exchange.domain.ids import Symbol
 from crypto_exchange.domain.money import DOLLAR
-from crypto_exchange.entrypoints.backtest.amounts import Amount, Duration, duration_us, units, whole
+from crypto_exchange.entrypoints.backtest.amounts import (
+    Amount,
+    Duration,
+    duration_us,
+    require_room,
+    units,
+    whole,
+)
 from crypto_exchange.entrypoints.backtest.flow import OrderColumns
 from crypto_exchange.entrypoints.backtest.inputs.combination import (
     Combined,
@@ -82,6 +89,7 @@ class Poisson(_OfAsset, frozen=True, kw_only=True):
         name = ("poisson", self.asset, self.seed)
         series = series_of(prices, self.asset, "Poisson")
         clock = _Clock(series, Fraction(_HOUR_US) / _rate("per_hour", self.per_hour))
+        require_room("per_hour", "orders", clock.last // TICKS)
         at_us = array("q", clock.times(arrivals(*name, "times")))
         return _columns(self.asset, at_us, below(self.users, *name, "users"), self.amount, name)
 
@@ -106,6 +114,8 @@ class DCA(_OfAsset, frozen=True, kw_only=True):
         name = ("dca", self.asset, self.seed)
         series = series_of(prices, self.asset, "DCA")
         every_us, end_us = duration_us("every", self.every), series.at_us[-1]
+        turns_each = (end_us - series.at_us[0]) // every_us + 1
+        require_room("users", "orders", self.users * turns_each)
         moments = islice(below(every_us, *name, "times"), self.users)
         turns = sorted((moment, user) for user, moment in enumerate(moments))
         at_us, users = array("q"), array("i")
@@ -158,6 +168,7 @@ class RoundUps(_OfAsset, frozen=True, kw_only=True):
     def _placed(self, last: int, name: tuple[object, ...]) -> Iterator[tuple[int, int, int]]:
         """Tick, user and dollars of each order, users by turns."""
         waits, sums = change(self.purchase, cents("at_least", self.at_least))
+        require_room("users", "orders", self.users * (last * len(waits) // sum(waits) + 1))
         started = zip(numbers(16, *name, "waits"), numbers(32, *name, "parts"), strict=False)
         due = [-(waits[way] * part >> 32) for way, part in islice(started, self.users)]
         turn, going_on = 0, True

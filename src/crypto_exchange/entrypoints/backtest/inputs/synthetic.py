@@ -16,6 +16,7 @@ from crypto_exchange.entrypoints.backtest.amounts import (
     Amount,
     Duration,
     duration_us,
+    require_room,
     sized,
     spread,
     units,
@@ -55,6 +56,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"interval: expected more than 0 and at most {self.days}d, was {self.interval}"
             )
+        require_room("interval", "prices", self.days * _DAY_US // self.interval_us)
         if not 0 < self.first_price <= LARGEST_PRICE:
             raise ValueError(f"price: expected above 0 and up to 9200000, was {self.price}")
         sized("daily_volume", self.daily_volume, DEFAULT_ASSET_SCALE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import product
+from math import prod
 
 import msgspec
 
@@ -25,6 +27,7 @@ _FIELDS = {
     for prefix, owner in _OWNERS.items()
     for field in owner.__struct_fields__
 }
+MOST_CELLS = 100_000
 GRID_NAMES = tuple(_FIELDS)
 """What a grid may vary: what both have is `policy_…` or `market_…`."""
 
@@ -53,9 +56,15 @@ def read_grid(grid: Mapping[str, Iterable[object]]) -> dict[str, tuple[object, .
 
     Raises:
         TypeError: values that are no list.
-        ValueError: a name that is unknown, no value at all, or one twice.
+        ValueError: a name that is unknown, no value at all, or one twice; too many combinations.
     """
-    return {name: _read_values(name, values) for name, values in grid.items()}
+    read = {name: _read_values(name, values) for name, values in grid.items()}
+    cells = prod(map(len, read.values()))
+    if cells > MOST_CELLS:
+        raise ValueError(f"grid: expected at most {MOST_CELLS:,} combinations, was {cells:,}")
+    for name, values in read.items():
+        _require_different(name, values)
+    return read
 
 
 def list_cells(base: Inputs, grid: Mapping[str, tuple[object, ...]]) -> list[Cell]:
@@ -86,13 +95,29 @@ def _read_values(name: str, values: Iterable[object]) -> tuple[object, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"grid: expected a list of values of {name}, was {values!r}")
     listed = tuple(values)
-    texts = [str(shown(value)) for value in listed]
-    if not texts:
+    if not listed:
         raise ValueError(f"grid: expected at least one value of {name}, was an empty list")
-    twice = [text for place, text in enumerate(texts) if text in texts[:place]]
-    if twice:
-        raise ValueError(f"grid: expected each value of {name} once, was {twice[0]} twice")
     return listed
+
+
+def _require_different(name: str, values: tuple[object, ...]) -> None:
+    met = set()
+    for value in values:
+        meant = _meant(value)
+        if meant in met:
+            raise ValueError(f"grid: expected each value of {name} once, was {shown(value)} twice")
+        met.add(meant)
+
+
+def _meant(value: object) -> object:
+    """What a value says, however it is written: "10" is 10.00, and 60m is an hour."""
+    text = str(shown(value))
+    with suppress(InvalidOperation):
+        if (number := Decimal(text)).is_finite():
+            return number
+    with suppress(ValueError):
+        return "us", duration_us("grid", text)
+    return text
 
 
 def _cell(base: Inputs, values: dict[str, object]) -> Cell:
