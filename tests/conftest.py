@@ -2,11 +2,12 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 from _pytest.nodeid import NodeId
+from coverage import Coverage
 from hypothesis import settings
 
 # Nobody here speaks TLS: reading certificates would take each new HTTP client longer than its calls.
@@ -50,6 +51,32 @@ def _turn(item: pytest.Item) -> int:
     if group is not None:
         return 0 if group.args == ("chaos",) else 1
     return 2 if "integration" in item.path.parts else 3
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have nobody measure what is marked `no_cover`, nor what it sets up.
+
+    In a process of pytest-xdist several do, one inside the other, and pytest-cov stops the last alone.
+    """
+    if item.get_closest_marker("no_cover") is None:
+        return (yield)
+    measuring = _stop_measuring()
+    try:
+        return (yield)
+    finally:
+        _stop_measuring()
+        for measurement in reversed(measuring):
+            measurement.start()
+
+
+def _stop_measuring() -> list[Coverage]:
+    """Stop all measurements; return them, the innermost first."""
+    stopped = []
+    while (measurement := Coverage.current()) is not None:
+        measurement.stop()
+        stopped.append(measurement)
+    return stopped
 
 
 @pytest.fixture(scope="session")
