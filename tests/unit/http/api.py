@@ -115,8 +115,7 @@ class Api:
     def find_path(self, path: str) -> dict[str, Any] | None:
         plain = "/" + path.strip("/")
         for template, operations in self.document["paths"].items():
-            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template.rstrip("/")))
-            if re.fullmatch(pattern, plain):
+            if _paths_of(template).fullmatch(plain):
                 return dict(operations)
         return None
 
@@ -179,6 +178,11 @@ def check_problem(answer: Answer) -> None:
     assert ("www-authenticate" in answer.headers) == (answer.status == 401)
     assert ("retry-after" in answer.headers) == (answer.status in {429, 503})
     assert ("allow" in answer.headers) == (answer.status == 405)
+
+
+@functools.cache
+def _paths_of(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template.rstrip("/"))))
 
 
 @functools.cache

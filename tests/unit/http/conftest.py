@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
-from litestar.testing import AsyncTestClient
+from litestar import Litestar
 
 from crypto_exchange.adapters.memory import MemoryClock, memory_context
 from crypto_exchange.domain.asset import Asset, MarketRule
 from crypto_exchange.domain.use_cases.context import Context
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from tests.unit.http.api import Api
-from tests.unit.http.application import app_over
+from tests.unit.http.application import app_over, client_of
 
 NOW_US = 1_767_225_600_000_001  # 2026-01-01T00:00:00.000001Z
 
@@ -45,11 +46,16 @@ def config() -> HttpConfig:
 
 
 @pytest.fixture
-async def client(context: Context, config: HttpConfig) -> AsyncIterator[AsyncTestClient]:  # type: ignore[type-arg]  # its parameter says nothing here
-    async with AsyncTestClient(app_over(context, config)) as client:
+def app(context: Context, config: HttpConfig) -> Litestar:
+    return app_over(context, config)
+
+
+@pytest.fixture
+async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
         yield client
 
 
 @pytest.fixture
-async def api(client: AsyncTestClient) -> Api:  # type: ignore[type-arg]  # as above
+async def api(client: httpx.AsyncClient) -> Api:
     return await Api.open(client)

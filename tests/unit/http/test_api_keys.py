@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from litestar.testing import AsyncTestClient
+from litestar import Litestar
 
 from crypto_exchange.adapters.memory import MemoryClock
 from crypto_exchange.domain.api_key import Scope
@@ -223,11 +223,11 @@ async def test_when_a_key_was_used_is_written_now_and_then_and_never_set_back(
     api: Api,
     context: Context,
     clock: MemoryClock,
-    client: AsyncTestClient,  # type: ignore[type-arg]  # its parameter says nothing here
+    app: Litestar,
 ) -> None:
     token = await api.register()
     key = await give_key(context, user_of(context, token))
-    known: KnownKeys = client.app.state.known_keys
+    known: KnownKeys = app.state.known_keys
 
     await api.call("GET", "accounts/wallet/", token=key)
     clock.advance(SECOND_US)

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from litestar.testing import AsyncTestClient
 
 from crypto_exchange.adapters.memory import MemoryClock
 from crypto_exchange.domain.api_key import MAX_KEYS, Scope
@@ -24,7 +23,7 @@ from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.operations import Operation
 from crypto_exchange.entrypoints.http.problems import PROBLEMS
 from tests.unit.http.api import Answer, Api
-from tests.unit.http.application import app_over
+from tests.unit.http.application import app_over, client_of
 from tests.unit.http.credential_matrix import ROWS
 from tests.unit.http.given_adjustments import (
     EXAMPLE_USER,
@@ -355,7 +354,7 @@ class TestFaults:
 
         failing = msgspec.structs.replace(context, **ports)
 
-        async with AsyncTestClient(app_over(failing, config)) as client:
+        async with client_of(app_over(failing, config)) as client:
             api = await Api.open(client)
             client.headers["Authorization"] = f"Bearer {pair.access}"
             yield api, pair.refresh
@@ -391,7 +390,7 @@ async def test_with_debug_a_fault_is_answered_with_its_exception(
 
     debugging = msgspec.structs.replace(config, debug=True)
 
-    async with AsyncTestClient(app_over(broken, debugging)) as client:
+    async with client_of(app_over(broken, debugging)) as client:
         answer = await (await Api.open(client)).call("GET", "exchanges/crypto-currencies/")
 
     assert (answer.status, answer.code) == (500, "internal_error")

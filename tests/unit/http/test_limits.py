@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import httpx
 import msgspec
 import pytest
-from litestar.testing import AsyncTestClient
+from litestar import Litestar
 
 from crypto_exchange.adapters.memory import MemoryClock
 from crypto_exchange.domain.limits import Grant, Limit
@@ -24,6 +24,7 @@ from crypto_exchange.entrypoints.http.limits import (
 )
 from crypto_exchange.entrypoints.http.operations import Operation
 from tests.unit.http.api import Answer, Api
+from tests.unit.http.application import transport_to
 from tests.unit.http.conftest import NOW_US
 from tests.unit.http.given_keys import give_key
 from tests.unit.http.suite import SMALL, move, place
@@ -102,12 +103,12 @@ def config(config: HttpConfig, clock: MemoryClock, limits: tuple[Limit, ...]) ->
 
 
 @pytest.fixture
-async def open_from(api: Api) -> AsyncIterator[Open]:
+async def open_from(api: Api, app: Litestar) -> AsyncIterator[Open]:
     """A client with an address of its own."""
     async with AsyncExitStack() as stack:
 
         def open_api(address: str) -> Api:
-            transport = httpx.ASGITransport(api.client.app, client=(address, 4711))  # type: ignore[attr-defined]  # a test client has it
+            transport = transport_to(app, address)
             client = httpx.AsyncClient(transport=transport, base_url="http://testserver.local")
             stack.push_async_callback(client.aclose)
             return Api(client, api.document)
@@ -361,7 +362,7 @@ async def test_the_description_tells_the_limits_of_each_call(api: Api) -> None:
 
 
 async def test_a_request_is_counted_once_with_and_without_its_last_slash_and_by_any_method(
-    client: AsyncTestClient,  # type: ignore[type-arg]  # its parameter says nothing here
+    client: httpx.AsyncClient,
 ) -> None:
     left = []
     for method, path in [

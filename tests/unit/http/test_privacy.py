@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 from litestar.exceptions import LitestarException
-from litestar.testing import AsyncTestClient
 
 from crypto_exchange.adapters.memory import MemoryReadModels
 from crypto_exchange.adapters.postgres.tables import metadata
@@ -20,7 +19,7 @@ from crypto_exchange.entrypoints.http import export
 from crypto_exchange.entrypoints.http.config import HttpConfig
 from crypto_exchange.entrypoints.http.export import LEFT_OUT, SECTIONS, ExportResponse
 from tests.unit.http.api import Answer, Api
-from tests.unit.http.application import app_over
+from tests.unit.http.application import app_over, client_of
 from tests.unit.http.conftest import NOW_US
 from tests.unit.http.given_keys import give_key
 from tests.unit.http.second_factor_suite import PASSWORD, Customer
@@ -133,7 +132,7 @@ async def test_long_lists_are_exported_whole_in_pages(
 
 async def test_exports_have_a_limit_of_their_own(context: Context, config: HttpConfig) -> None:
     limited = msgspec.structs.replace(config, limits=(Limit("exports", 2, 3_600 * 10**6),))
-    async with AsyncTestClient(app_over(context, limited)) as client:
+    async with client_of(app_over(context, limited)) as client:
         api = await Api.open(client)
         alice = Customer(api, STEP)
         await alice.register()

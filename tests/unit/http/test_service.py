@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 from litestar import Request
-from litestar.testing import AsyncTestClient
 from litestar.types import Message
 from typing_extensions import override
 
@@ -23,7 +22,7 @@ from crypto_exchange.entrypoints.http.problems import RequestError
 from crypto_exchange.entrypoints.http.receipts import read_receipt
 from crypto_exchange.entrypoints.http.schemas import AmountRequest
 from tests.unit.http.api import Api
-from tests.unit.http.application import app_over
+from tests.unit.http.application import app_over, client_of
 from tests.unit.http.suite import move, place
 
 DIRECT = '{"crypto": "ABAN", "amount": 3}'
@@ -279,7 +278,7 @@ async def test_when_too_many_passwords_wait_a_login_is_put_off(
 ) -> None:
     crowded = msgspec.structs.replace(context, passwords=Crowded())
 
-    async with AsyncTestClient(app_over(crowded, config)) as client:
+    async with client_of(app_over(crowded, config)) as client:
         body = '{"username": "alice", "password": "correct horse"}'
         answer = await (await Api.open(client)).call("POST", "accounts/auth/login/", body)
 
