@@ -24,6 +24,9 @@ settings.load_profile("repeatable")
 
 pytest_plugins = ["tests.servers", "tests.running"]
 
+_MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+"""The setting in which coverage tells each Python that it is to be measured, and how."""
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,21 +56,29 @@ def _turn(item: pytest.Item) -> int:
     return 2 if "integration" in item.path.parts else 3
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Do not measure whoever hands out the tests: it runs none."""
+    _stop_measuring()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Have nobody measure what is marked `no_cover`, nor what it sets up.
+    """Have nobody measure what is marked `no_cover`: not what it sets up, and no process that it starts.
 
     In a process of pytest-xdist several do, one inside the other, and pytest-cov stops the last alone.
     """
     if item.get_closest_marker("no_cover") is None:
         return (yield)
-    measuring = _stop_measuring()
+    measuring, wanted = _stop_measuring(), os.environ.pop(_MEASURES_PROCESSES, None)
     try:
         return (yield)
     finally:
         _stop_measuring()
         for measurement in reversed(measuring):
             measurement.start()
+        if wanted is not None:
+            os.environ[_MEASURES_PROCESSES] = wanted
 
 
 def _stop_measuring() -> list[Coverage]:

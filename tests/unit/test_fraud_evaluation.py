@@ -11,7 +11,10 @@ import pytest
 
 from tests.package_copy import ROOT
 
-pytestmark = pytest.mark.xdist_group("fraud_evaluation")  # one run for all of them
+pytestmark = [
+    pytest.mark.xdist_group("fraud_evaluation"),  # one run for all of them
+    pytest.mark.no_cover,
+]
 
 
 @pytest.fixture(scope="module")
