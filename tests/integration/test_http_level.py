@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 import pytest
+from typing_extensions import override
 
 from crypto_exchange.entrypoints.testing.http.report import HttpReport
 from crypto_exchange.entrypoints.testing.http.run import run_http
@@ -34,6 +35,11 @@ class TestOurOwnApi(HttpSuite):
     @pytest.fixture(autouse=True)
     def _named(self, server: RunningServer) -> None:
         self.base_url = server.run_file["api_url"]
+
+    @pytest.mark.no_cover  # a shorter run is measured below
+    @override
+    def test_the_protocol_is_as_described(self, request: pytest.FixtureRequest) -> None:
+        super().test_the_protocol_is_as_described(request)
 
 
 def ignore_keys(call: Call) -> None:

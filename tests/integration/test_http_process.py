@@ -107,6 +107,7 @@ async def api(server: str) -> AsyncIterator[Api]:
         yield await Api.open(client)
 
 
+@pytest.mark.no_cover  # run in memory it is measured
 class TestApiOverSockets(ApiSuite):
     """All of the suite."""
 

@@ -11,6 +11,8 @@ from tests.package_copy import PACKAGE
 
 DOMAIN = PACKAGE / "domain"
 
+pytestmark = pytest.mark.no_cover  # the package is read, and not run
+
 
 def test_the_domain_is_exact_and_synchronous() -> None:
     found = {

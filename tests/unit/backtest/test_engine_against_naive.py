@@ -56,6 +56,7 @@ def states(result: Result) -> list[str]:
     ]
 
 
+@pytest.mark.no_cover  # others run the same engine over less
 @pytest.mark.parametrize("seed", range(12))
 def test_the_ledger_is_the_one_that_the_naive_broker_has(seed: int) -> None:
     inputs = drawn(seed)

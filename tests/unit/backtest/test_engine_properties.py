@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -192,6 +193,7 @@ def test_no_order_waits_longer_than_allowed_outside_of_a_batch(seed: int) -> Non
             assert orders.ended_us[row] <= last_us
 
 
+@pytest.mark.no_cover  # others run both over less
 @settings(max_examples=40)
 @given(SEEDS)
 def test_the_ledger_is_the_one_of_the_domains_own_simulation(seed: int) -> None:

@@ -58,6 +58,7 @@ def require_same(inputs: Inputs) -> None:
     assert Result(inputs, fast).ledger_hash == Result(inputs, domain).ledger_hash
 
 
+@pytest.mark.no_cover  # the next test runs all of it, in less time
 @pytest.mark.parametrize("seed", range(6))
 def test_it_writes_what_the_domain_engine_writes(seed: int) -> None:
     series, flow, policy, market = drawn(seed)

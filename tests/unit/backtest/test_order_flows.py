@@ -46,6 +46,7 @@ def test_the_same_arguments_make_the_same_orders_on_every_machine(
     assert columns.fingerprint() == fingerprint
 
 
+@pytest.mark.no_cover  # the test before makes the same
 @pytest.mark.parametrize("make", [poisson, dca, round_ups])
 def test_orders_rise_while_the_prices_last_and_other_seeds_make_others(
     make: Callable[..., OrderFlow],

@@ -154,6 +154,7 @@ def test_text_and_lines_stand_out(colors: dict[str, str]) -> None:
             assert contrast(colors[line], colors[ground]) >= 3
 
 
+@pytest.mark.no_cover  # the first is measured
 def test_the_same_inputs_make_the_same_bytes_whatever_is_set_elsewhere(
     text: str, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_walk_has_the_volatility_that_was_asked_for_and_no_drift() -> None:
     assert abs(statistics.fmean(moves)) < 4 * 0.04 / 1440**0.5 / len(moves) ** 0.5
 
 
+@pytest.mark.no_cover  # others make shorter ones
 def test_jumps_are_rarer_and_larger_than_any_step_of_a_walk() -> None:
     walk, jumps = (prices.synthetic("BTC", kind=kind, seed=1, days=60) for kind in ("gbm", "jump"))
 

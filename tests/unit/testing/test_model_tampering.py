@@ -185,6 +185,7 @@ def altered(kind: str) -> list[tuple[str, str | None]]:
     return found
 
 
+@pytest.mark.no_cover  # each alteration is measured by itself
 def test_every_kind_of_event_is_altered() -> None:
     kinds = {each["event"] for history, _ in histories() for each in history if "event" in each}
 
@@ -213,6 +214,7 @@ def test_what_may_have_been_is_not_found_fault_with(kind: str) -> None:
     assert noticed == {None}
 
 
+@pytest.mark.no_cover  # each alteration is measured by itself
 def test_an_altered_export_is_noticed_without_prices_rules_or_trades() -> None:
     noticed: defaultdict[str, list[bool]] = defaultdict(list)
 

@@ -214,6 +214,7 @@ def test_an_order_can_be_asked_for_in_every_state(state: OrderState) -> None:
     assert a_case_of(strategies.order(state), lambda each: True).state is state
 
 
+@pytest.mark.no_cover  # others draw fewer
 def test_orders_come_in_every_shape_that_there_is() -> None:
     shapes: dict[str, Callable[[Order], bool]] = {
         "direct": lambda each: each.direct and each.state is OrderState.COMPLETED,
