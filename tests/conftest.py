@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Generator
@@ -26,6 +27,21 @@ pytest_plugins = ["tests.servers", "tests.running"]
 
 _MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 """The setting in which coverage tells each Python that it is to be measured, and how."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what stays to the end: modules and thousands of tests.
+
+    It would look through all of that again and again, which takes a fifth of the time of short tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
