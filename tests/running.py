@@ -20,6 +20,7 @@ import crypto_exchange
 from crypto_exchange.adapters.embedded import free_port
 
 Json: TypeAlias = Any
+_SHARED: pytest.StashKey["RunningServer"] = pytest.StashKey()
 UNMEASURED = False
 FINAL = {"completed", "partially_completed", "failed", "cancelled"}
 LIMITS_OFF = {
@@ -199,7 +200,9 @@ def running_server(
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[RunningServer]:
     """One server for all tests of the group `server`; its prices stand still, SOL is at the average."""
     settings = {
         "PAPER_PRICES": "BTC=63127.41,ETH=3100.00,SOL=150.00",
@@ -208,4 +211,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         "AUDIT_INTERVAL": "1h",  # a test changes the books for a moment
     }
     with running_server(tmp_path_factory.mktemp("server"), UNMEASURED, **settings) as running:
+        pytestconfig.stash[_SHARED] = running
         yield running
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop that server after the last test of its group, where groups stay together.
+
+    To the end of the session it would go on looking for work, which takes a twentieth of a core.
+    """
+    shared = item.config.stash.get(_SHARED, None)
+    if shared is None or not item.config.getoption("loadgroup", default=False):
+        return
+    group = None if nextitem is None else nextitem.get_closest_marker("xdist_group")
+    if group is None or group.args != ("server",):
+        shared.stop()
