@@ -8,8 +8,9 @@ order in which it was put there; prices by the order of the assets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from heapq import heappop, heappush
-from itertools import count
+from heapq import heappop, heappush, merge
+from itertools import count, repeat
+from operator import itemgetter
 from typing import TypeAlias
 
 from crypto_exchange.domain.ids import Symbol
@@ -67,11 +68,8 @@ class Agenda:
 
 def _in_time(prices: Mapping[Symbol, PriceSeries]) -> Iterator[tuple[int, Symbol, int, int]]:
     """(time, asset, price, ask), those of one moment in the order of the assets."""
-    listed = list(prices.items())
-    for at_us, place, row in sorted(
-        (at_us, place, row)
-        for place, (_, series) in enumerate(listed)
-        for row, at_us in enumerate(series.at_us)
-    ):
-        symbol, series = listed[place]
-        yield at_us, symbol, series.prices[row], series.asks[row] if series.asks else 0
+    seen = [
+        zip(series.at_us, repeat(symbol), series.prices, series.asks or repeat(0), strict=False)
+        for symbol, series in prices.items()
+    ]
+    return seen[0] if len(seen) == 1 else merge(*seen, key=itemgetter(0))

@@ -60,7 +60,9 @@ class Desk:
         """From now on this is the price (10⁻¹² dollars); `ask` is 0 if only the price is known."""
         self._books.see_price(symbol, price, at_us)
         self._asks[symbol] = ask
-        self.look(self._books.shelves[symbol], at_us)
+        shelf = self._books.shelves[symbol]
+        if shelf.direct or shelf.total >= self._threshold or self._waits_on(shelf, at_us):
+            self.look(shelf, at_us)
 
     def see_order(self, shelf: Shelf, order: Order) -> None:
         """An order was placed."""
@@ -72,7 +74,7 @@ class Desk:
             self._set_timer(shelf, at_us, at_us)
 
     def _waits_on(self, shelf: Shelf, at_us: int) -> bool:
-        """Whether an order is still there that is overdue: then each that comes may be what it lacked."""
+        """Whether an order is still there that is overdue: then whatever comes may be what it lacked."""
         oldest_us = shelf.oldest_us()
         return oldest_us is not None and oldest_us + self._max_wait_us <= at_us
 
