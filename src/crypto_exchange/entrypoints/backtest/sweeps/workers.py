@@ -65,6 +65,8 @@ def _run_in_processes(base: Inputs, cells: Mapping[str, Cell], n_jobs: int) -> I
     workers = set(multiprocessing.active_children()) - before
     try:
         for future in as_completed(futures):
+            if isinstance(future.exception(), BrokenProcessPool):
+                _end(workers)  # the pool asks those that are left to end, and waits until they do
             yield _outcome(futures[future], future)
     except BaseException:  # as by Ctrl-C: nobody wants what they are working on
         _end(workers)
