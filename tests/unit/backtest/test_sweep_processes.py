@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from crypto_exchange.entrypoints.backtest.market import FeeSchedule
-from tests.unit.backtest.grids import GRID, STUBBORN, Broken, Deadly, Stubborn, a_backtest
+from tests.unit.backtest.grids import GRID, Broken, Deadly, a_backtest
 
 SCRIPT = """\
 import sys
@@ -53,17 +53,6 @@ def test_a_process_that_is_killed_is_an_error_of_its_cells() -> None:
     sweep = a_backtest().sweep(2, fee=[Deadly(tiers=(("1", "1"),)), FeeSchedule()])
 
     assert "was killed" in str(sweep.table[0]["error"])
-
-
-def test_then_the_others_are_ended_even_if_they_do_not_listen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(STUBBORN, str(tmp_path / "stubborn"))
-    fees = [Deadly(tiers=(("1", "1"),)), Stubborn(tiers=(("1", "2"),))]
-
-    sweep = a_backtest().sweep(2, fee=fees)
-
-    assert ["was killed" in str(row["error"]) for row in sweep.table] == [True, True]
 
 
 def test_a_script_needs_no_guard_and_standard_input_is_a_script_too(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
 
 import msgspec
 
@@ -36,12 +35,11 @@ _MAY_BE_NEGATIVE = frozenset(AccountKind) - {
 }
 
 _SEALED = BatchState.SEALED
-_PLACED = attrgetter("created_at_us")
 
 
 class Shelf:
     """One asset's open orders that are in no batch: `direct` ones, and those that wait, oldest first,
-    with their `total`. It will be looked at when nothing else happened before `timer_us` (0: never).
+    with their `total`. At `timer_us` it is looked at whatever happens before (0: there is no such time).
     """
 
     def __init__(self, asset: Asset) -> None:

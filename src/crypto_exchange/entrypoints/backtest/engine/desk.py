@@ -1,7 +1,7 @@
 """The desk: what the house does with what it sees. All decisions are the domain's own.
 
-An asset's book is looked at after everything that can change what is decided about it: an order, a price,
-an answer of the exchange, the deadline of its oldest order, the end of a back-off.
+An asset's book is looked at, if anything in it may be due, after all that can change what is decided about
+it: an order, a price, an answer of the exchange, the deadline of its oldest order, the end of a back-off.
 """
 
 from __future__ import annotations
