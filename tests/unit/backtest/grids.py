@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
@@ -27,9 +30,28 @@ class Broken(FeeSchedule, frozen=True):
         raise RuntimeError("planted")
 
 
+STUBBORN = "A_STUBBORN_PROCESS"
+"""The setting that names a file: it is there as soon as a process asks not to be ended."""
+
+
 class Deadly(FeeSchedule, frozen=True):
-    """Ends the process, as the system does when there is no memory."""
+    """Ends the process, as the system does when there is no memory; after a stubborn one has begun, if
+    one will.
+    """
 
     @override
     def tier_ppm(self, volume: int) -> int:
+        while STUBBORN in os.environ and not Path(os.environ[STUBBORN]).exists():
+            time.sleep(0.01)
         os._exit(9)
+
+
+class Stubborn(FeeSchedule, frozen=True):
+    """Does not end, not even when it is asked to."""
+
+    @override
+    def tier_ppm(self, volume: int) -> int:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path(os.environ[STUBBORN]).touch()
+        while True:
+            time.sleep(60)

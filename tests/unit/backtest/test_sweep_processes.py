@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crypto_exchange.entrypoints.backtest.market import FeeSchedule
-from tests.unit.backtest.grids import GRID, Broken, Deadly, a_backtest
+from crypto_exchange.entrypoints.backtest.sweeps import workers
+from tests.unit.backtest.grids import GRID, STUBBORN, Broken, Deadly, Stubborn, a_backtest
 
 SCRIPT = """\
 import sys
@@ -53,6 +57,25 @@ def test_a_process_that_is_killed_is_an_error_of_its_cells() -> None:
     sweep = a_backtest().sweep(2, fee=[Deadly(tiers=(("1", "1"),)), FeeSchedule()])
 
     assert "was killed" in str(sweep.table[0]["error"])
+
+
+def test_then_the_others_are_ended_even_if_they_do_not_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STUBBORN, str(tmp_path / "stubborn"))
+    fees = [Deadly(tiers=(("1", "1"),)), Stubborn(tiers=(("1", "2"),))]
+
+    sweep = a_backtest().sweep(2, fee=fees)
+
+    assert ["was killed" in str(row["error"]) for row in sweep.table] == [True, True]
+
+
+def test_a_process_that_is_killed_while_cells_are_submitted_is_an_error_of_the_rest() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        first = pool.submit(signal.raise_signal, signal.SIGKILL)
+        assert isinstance(first.exception(), BrokenProcessPool)
+
+        assert isinstance(workers._submitted(pool, os.getpid).exception(), BrokenProcessPool)
 
 
 def test_a_script_needs_no_guard_and_standard_input_is_a_script_too(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -61,7 +61,10 @@ def _run_in_processes(base: Inputs, cells: Mapping[str, Cell], n_jobs: int) -> I
     pool = ProcessPoolExecutor(n_jobs, context, _receive, (pickle.dumps(base),))
     before = set(multiprocessing.active_children())
     with _main_hidden(), _ctrl_c_held_back():
-        futures = {pool.submit(_run_received, *each): each[0] for each in work}
+        futures = {_submitted(pool, _run_received, *each): each[0] for each in work}
+        _submitted(
+            pool, os.getpid
+        )  # the pool sees the end of a process only if a call followed its start
     workers = set(multiprocessing.active_children()) - before
     try:
         for future in as_completed(futures):
@@ -73,6 +76,15 @@ def _run_in_processes(base: Inputs, cells: Mapping[str, Cell], n_jobs: int) -> I
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _submitted(pool: ProcessPoolExecutor, call: Callable[..., Any], *args: object) -> Future[Any]:
+    try:
+        return pool.submit(call, *args)
+    except BrokenProcessPool as error:  # a process was killed before all cells were submitted
+        broken: Future[Any] = Future()
+        broken.set_exception(error)
+        return broken
 
 
 def _outcome(run_id: str, future: Future[Outcome]) -> Outcome:
