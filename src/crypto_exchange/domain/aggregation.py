@@ -176,10 +176,13 @@ class _Sealing:
 
         They end where what has to be bought would exceed the exchange's maximum.
         """
-        quantity, total = 0, 0
-        members: list[Order] = []
         limited = terms.asset.rule.max_quantity > 0
-        for order in passing:
+        members: list[Order] = []
+        if not limited:  # fewer than the limit are planned once, all together
+            members.extend(passing[: self.policy.batch_limit - 1])
+        quantity = sum([order.quantity for order in members])
+        total = sum([order.total for order in members])
+        for order in passing[len(members) :]:
             wider = quantity + order.quantity, total + order.total
             if limited and terms.exceeds_maximum(*wider, self.inventory):
                 if members:

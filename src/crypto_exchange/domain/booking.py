@@ -29,10 +29,12 @@ class Buyer(msgspec.Struct, frozen=True, gc=False):
 
 def book_fill(fill: Fill, buyer: Buyer, at_us: int) -> tuple[Transfer, ...]:
     """Coins come in, dollars and the fee go out; a fee in a third coin is the house's own."""
-    fee_from = {
-        buyer.asset: buyer.coins,
-        USD: buyer.dollars,
-    }.get(fill.fee_currency) or house_account(AccountKind.FEES, fill.fee_currency)
+    if fill.fee_currency == buyer.asset:
+        fee_from = buyer.coins
+    elif fill.fee_currency == USD:
+        fee_from = buyer.dollars
+    else:
+        fee_from = house_account(AccountKind.FEES, fill.fee_currency)
     coins = house_account(_VENUE, buyer.asset)
     dollars, fees = house_account(_VENUE), house_account(_VENUE, fill.fee_currency)
     return (

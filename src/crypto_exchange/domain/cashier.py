@@ -54,19 +54,22 @@ def deposit(command: Deposit, *, wallet: Wallet, at_us: int) -> Change:
         InvalidAmount: not positive or not whole cents.
         AmountTooLarge: above 10,000,000.00.
     """
-    require_dollars("amount", command.amount)
-    transfer = Transfer(
-        kind=_DEPOSIT,
-        debit=_OUTSIDE,
-        credit=user_account(command.user_id),
-        amount=command.amount,
-        at_us=at_us,
-    )
     return Change(
         wallet=wallet,
-        transfers=(transfer,),
+        transfers=(deposited(command.user_id, command.amount, at_us=at_us),),
         events=(Deposited(at_us=at_us, user_id=command.user_id, amount=command.amount),),
         request=store_request(command.user_id, command.request),
+    )
+
+
+def deposited(user_id: UserId, amount: int, *, at_us: int) -> Transfer:
+    """What a deposit moves. Raises as `deposit` does."""
+    return Transfer(
+        kind=_DEPOSIT,
+        debit=_OUTSIDE,
+        credit=user_account(user_id),
+        amount=require_dollars("amount", amount),
+        at_us=at_us,
     )
 
 

@@ -77,10 +77,12 @@ def place_order(
     require_active(asset)
     price = fresh_price(asset, policy, at_us)
     pricing = policy.pricing_of(asset.symbol)
-    terms = Terms(pricing=pricing, asset=asset, price=price, policy=policy)
-    quantity, total = _quote(command, wanted, terms)
+    spread_bps = policy.spread_bps if pricing is _QUOTED else 0  # `average` pays what it costs
+    quantity, total = _quote(command, wanted, asset, price, spread_bps)
     require_funds(wallet, total)
-    direct = total >= policy.threshold and _feasible_alone(quantity, total, terms)
+    direct = total >= policy.threshold and _feasible_alone(
+        quantity, total, Terms(pricing=pricing, asset=asset, price=price, policy=policy)
+    )
     order = Order(
         user_id=command.user_id,
         id=order_id,
@@ -144,13 +146,10 @@ def _require_quantity(amount: int, asset: Asset) -> int:
     return quantity
 
 
-def _quote(command: PlaceOrder, wanted: int, terms: Terms) -> tuple[int, int]:
-    """Quantity and total (SPEC §2 "Quote"), within what the exchange takes.
-
-    With pricing `average` there is no spread.
-    """
-    asset, price = terms.asset, terms.price
-    spread_bps = terms.policy.spread_bps if terms.pricing is _QUOTED else 0
+def _quote(
+    command: PlaceOrder, wanted: int, asset: Asset, price: int, spread_bps: int
+) -> tuple[int, int]:
+    """Quantity and total (SPEC §2 "Quote"), within what the exchange takes."""
     if command.spend is None:
         quantity, total = wanted, total_for(wanted, price, asset.scale, spread_bps)
     else:

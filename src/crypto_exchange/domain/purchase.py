@@ -123,8 +123,8 @@ class Filled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     fills: tuple[Fill, ...]
 
     def __post_init__(self) -> None:
-        once = {fill.trade_id: fill for fill in self.fills}
-        if len(once) != len(self.fills):
+        if len(self.fills) > 1:
+            once = {fill.trade_id: fill for fill in self.fills}
             msgspec.structs.force_setattr(self, "fills", tuple(once.values()))
 
     @property

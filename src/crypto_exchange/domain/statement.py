@@ -51,14 +51,18 @@ class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def available(self) -> int:
         """Coins to share: from the inventory, and bought less fees in coin."""
-        fees = sum([fill.fee for fill in self.fills if fill.fee_currency == self.asset])
-        return self.used + self.filled - fees
+        units = self.used
+        for fill in self.fills:
+            units += fill.quantity - (fill.fee if fill.fee_currency == self.asset else 0)
+        return units
 
     @property
     def cost(self) -> int:
         """What the exchange took in dollars, its fees in dollars included."""
-        fees = sum([fill.fee for fill in self.fills if fill.fee_currency == USD])
-        return sum([fill.cost for fill in self.fills]) + fees
+        dollars = 0
+        for fill in self.fills:
+            dollars += fill.cost + (fill.fee if fill.fee_currency == USD else 0)
+        return dollars
 
 
 def member(batch: BatchKey, order: Order) -> Member:

@@ -190,20 +190,20 @@ class Books:
 
     def _move(self, moves: Sequence[Transition[Order]]) -> None:
         """Each order to where it is now. All orders of a change are of one asset."""
-        shelf = self.shelves[moves[0].before.asset]
+        shelf, members = self.shelves[moves[0].before.asset], self.members
         returned = []
         for move in moves:
             before, after = move.before, move.after
             if before.batch is None:
                 shelf.take(before)
             else:
-                del self.members[before.batch][before.id]
+                del members[before.batch][before.id]
             if after.state in FINAL_STATES:
                 continue
             if after.batch is None:
                 returned.append(after)
             else:
-                self.members[after.batch][after.id] = after
+                members[after.batch][after.id] = after
         if returned:
             shelf.put_back(returned)
 
@@ -228,7 +228,7 @@ class Books:
         if quantity != after.quantity:
             after = msgspec.structs.replace(after, quantity=quantity)
         self.checks += 1
-        if min(after.quantity, after.reserved, after.free, after.expected) < 0:
+        if not 0 <= after.reserved <= after.quantity or after.expected < 0:
             raise InvariantViolation(f"an inventory became negative: {after}")
         shelf.inventory = after
 

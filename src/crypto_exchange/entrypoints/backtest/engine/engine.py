@@ -125,26 +125,24 @@ class _Engine:
             amount=None if spend else amount,
             spend=spend or None,
         )
-        wallet = Wallet(user_id, _ENDLESS)
         try:
             change = place_order(
                 command,
-                wallet=wallet,
+                wallet=Wallet(user_id, _ENDLESS),
                 asset=shelf.asset,
                 policy=self._policy,
                 order_id=row + 1,
                 at_us=at_us,
             )
-            order, debit = change.new_orders[0], change.transfers[0].debit
-            missing = order.total - books.balances.get(debit, 0)
+            order, transfers = change.new_orders[0], change.transfers
+            missing = order.total - books.balances.get(transfers[0].debit, 0)
             if missing > 0:
-                deposit = cashier.Deposit(user_id=user_id, amount=missing)
-                books.book(cashier.deposit(deposit, wallet=wallet, at_us=at_us).transfers)
+                transfers = (cashier.deposited(user_id, missing, at_us=at_us), *transfers)
                 self._deposited += missing
         except DomainError as refusal:
             self._recorder.refuse(row, refusal.code)
             return
-        books.book(change.transfers)
+        books.book(transfers)
         shelf.append(order)
         self._recorder.place(row, order)
         self._desk.see_order(shelf, order)

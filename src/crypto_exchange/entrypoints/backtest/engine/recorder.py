@@ -123,10 +123,9 @@ class Recorder:
     def _intend(self, event: PurchaseIntended, policy: Policy) -> None:
         orders, rows, row = self.orders, self.batches, self._rows[event.batch]
         places = [order_id - 1 for _, order_id in event.orders]
-        quantities = [orders.quantity[place] for place in places]
-        total = sum([orders.total[place] for place in places])
-        prices = [orders.unit_price[place] for place in places]
-        quoted = sum(map(mul, quantities, prices))
+        quantities = [*map(orders.quantity.__getitem__, places)]
+        total = sum(map(orders.total.__getitem__, places))
+        quoted = sum(map(mul, quantities, map(orders.unit_price.__getitem__, places)))
         rows.attempts[row], rows.members[row] = event.attempt, len(event.orders)
         rows.seal_price[row] = event.price
         rows.sent_us[row] = event.at_us if event.quantity else 0
@@ -149,19 +148,21 @@ class Recorder:
         """What the orders got that ended in a change."""
         if not change.orders:
             return
-        rows, at_us = self.orders, change.events[0].at_us
+        rows, at_us, own = self.orders, change.events[0].at_us, self._rows
         states, ended_us, batches = rows.state, rows.ended_us, rows.batch
         filled, charged = rows.filled, rows.charged
         for move in change.orders:
             order = move.after
-            if order.state not in FINAL_STATES:
+            state, batch = order.state, order.batch
+            if state not in FINAL_STATES:
                 continue
             place = order.id - 1
-            states[place], ended_us[place] = _STATES[order.state], at_us
-            if order.batch is not None:
-                batches[place] = self._rows[order.batch]
-            if order.filled:
-                filled[place], charged[place] = order.filled, order.charged
+            states[place], ended_us[place] = _STATES[state], at_us
+            if batch is not None:
+                batches[place] = own[batch]
+            got = order.filled
+            if got:
+                filled[place], charged[place] = got, order.charged
             elif order.reason is not None:
                 rows.reason[place] = self._reason(order.reason.value)
 

@@ -62,7 +62,7 @@ class Venue:
         self._spread_ppm = units("spread_bps", market.spread_bps, 2)
         self._fee = market.fee
         self._rate_ppm = market.fee.rate_ppm
-        self._flat = not (market.fee.tiers or market.impact)
+        self._fee_currency = {"quote": "USD", "coin": symbol}.get(market.fee_in, THIRD_COIN)
         self._minimum = units("minimum", market.fee.minimum, 8)
         self._per_order = units("per_order", market.fee.per_order, 8)
         self._bought: deque[tuple[int, int]] = deque()
@@ -101,7 +101,7 @@ class Venue:
             quantity=quantity,
             cost=cost,
             fee=self._fee_of(quantity, cost, paid, scale, at_us),
-            fee_currency=self._fee_currency(),
+            fee_currency=self._fee_currency,
         )
         return Trade(Filled(fills=(fill,) if quantity else ()), price, spread, cost - at_ask)
 
@@ -118,9 +118,6 @@ class Venue:
             coins = quantity_worth(fixed, price, scale) if fixed else 0
             return min(ceil_div(quantity * rate_ppm, PPM) + coins, quantity)
         return ceil_div(cost * rate_ppm, PPM) + fixed
-
-    def _fee_currency(self) -> str:
-        return {"quote": "USD", "coin": self._symbol}.get(self._market.fee_in, THIRD_COIN)
 
     def _tier(self, cost: int, at_us: int) -> int:
         """The rate by what was bought in the 30 days before."""

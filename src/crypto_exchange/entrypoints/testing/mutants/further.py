@@ -26,8 +26,8 @@ FURTHER = (
         name="M36",
         title="average pricing quotes with the spread",
         module=f"{_DOMAIN}.placement",
-        before="spread_bps = terms.policy.spread_bps if terms.pricing is _QUOTED else 0",
-        after="spread_bps = terms.policy.spread_bps",
+        before="spread_bps = policy.spread_bps if pricing is _QUOTED else 0",
+        after="spread_bps = policy.spread_bps",
     ),
     Mutant(
         name="M37",
@@ -40,8 +40,8 @@ FURTHER = (
         name="M38",
         title="average pricing leaves the exchange's fees out of the cost",
         module=f"{_DOMAIN}.statement",
-        before="return sum([fill.cost for fill in self.fills]) + fees",
-        after="return sum([fill.cost for fill in self.fills]) + 0 * fees",
+        before="dollars += fill.cost + (fill.fee if fill.fee_currency == USD else 0)",
+        after="dollars += fill.cost",
     ),
     Mutant(
         name="M39",
@@ -208,8 +208,8 @@ FURTHER = (
         name="M62",
         title="members pay the fee that the exchange took in a third coin",
         module=f"{_DOMAIN}.booking",
-        before="}.get(fill.fee_currency) or house_account(AccountKind.FEES, fill.fee_currency)",
-        after="}.get(fill.fee_currency) or buyer.dollars",
+        before="fee_from = house_account(AccountKind.FEES, fill.fee_currency)",
+        after="fee_from = buyer.dollars",
     ),
     Mutant(
         name="M63",

@@ -109,16 +109,16 @@ PUBLISHED = (
         name="M12",
         title="a trade that is reported twice is settled twice",
         module=f"{_DOMAIN}.purchase",
-        before="if len(once) != len(self.fills):",
-        after="if not once:",
+        before="if len(self.fills) > 1:",
+        after="if not self.fills:",
         origin="replaces M12 duplicate settlement credits twice: a closed batch cannot be settled",
     ),
     Mutant(
         name="M13",
         title="a purchase filled in part is settled as if it were whole",
         module=f"{_DOMAIN}.statement",
-        before="return self.used + self.filled - fees",
-        after="return self.used + self.bought - fees",
+        before="units = self.used",
+        after="units = self.used + self.bought - self.filled",
         origin="M13 partial fill booked as full",
     ),
     Mutant(
@@ -224,10 +224,10 @@ PUBLISHED = (
         name="M26",
         title="a fee in coin is taken of all that was asked for, also of what was not filled",
         module=f"{_DOMAIN}.statement",
-        before="fees = sum([fill.fee for fill in self.fills if fill.fee_currency == self.asset])",
+        before="units += fill.quantity - (fill.fee if fill.fee_currency == self.asset else 0)",
         after=(
-            "fees = sum([fill.fee for fill in self.fills if fill.fee_currency == self.asset])"
-            " * self.bought // max(self.filled, 1)"
+            "units += fill.quantity - (fill.fee * self.bought // max(self.filled, 1) "
+            "if fill.fee_currency == self.asset else 0)"
         ),
         origin="M26 fee on full instead of filled notional",
     ),
