@@ -224,3 +224,15 @@ def test_batches_of_several_assets_come_in_the_order_of_sealing() -> None:
     assert list(records.batches.asset) == [1, 0, 1]
     assert list(records.orders.batch) == [0, 1, 2]
     require_same(inputs)
+
+
+def test_sums_of_more_than_64_bits_and_thresholds_of_nearly_as_many_are_exact() -> None:
+    flow = given_orders(*[(place, place % 7 + 1, 999_999_999) for place in range(10_000)])
+    prices = given_prices("BTC", ["100", "100"])
+    assert sum(flow.spends) > 2**63
+
+    for threshold in ("1234567890.12", "4000000000.00", "92233720368.54"):
+        policy = AggregationPolicy(threshold=threshold)
+        if threshold[:2] == "92":  # never reached, so all of them wait
+            flow = given_orders(*[(place, 1, 999_999_999) for place in range(400)])
+        require_same(Backtest(prices, flow, policy=policy).inputs)

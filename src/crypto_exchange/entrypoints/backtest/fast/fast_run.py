@@ -104,7 +104,7 @@ class _Run:
         market = self.inputs.markets[symbol]
         rows = np.flatnonzero((self.quotes.refusal == 0) & (self.assets == place))
         shortcut = Shortcut(
-            taken_of(self.at_us, self.quotes, rows),
+            taken_of(self.at_us, self.quotes, rows, self.policy),
             array("q", [*series.at_us, NEVER_US]),
             series.prices,
             planner=planner,

@@ -6,6 +6,7 @@ Imports numpy at once.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -110,18 +111,20 @@ def refuse_deposits(quotes: Quotes, users: Integers) -> None:
         quotes.refusal[row] = _LARGE
 
 
-def taken_of(at_us: Integers, quotes: Quotes, places: Integers) -> Taken:
+def taken_of(at_us: Integers, quotes: Quotes, places: Integers, policy: Policy) -> Taken:
     """Those that were accepted, at these places."""
     quantity, total = quotes.quantity[places], quotes.total[places]
     direct = quotes.direct[places]
+    sum_total = _sums(np.where(direct, 0, total))
     return Taken(
         at_us=_listed(at_us[places]),
         quantity=_listed(quantity),
         total=_listed(total),
         unit_price=_listed(quotes.unit_price[places]),
         large=_listed(np.flatnonzero(direct)),
-        sum_total=_sums(np.where(direct, 0, total)),
+        sum_total=sum_total,
         sum_quantity=_sums(np.where(direct, 0, quantity)),
+        reach=_reach(at_us[places], sum_total, policy),
     )
 
 
@@ -131,9 +134,22 @@ def _listed(values: Integers) -> array[int]:
 
 
 def _sums(values: Integers) -> Sequence[int]:
-    if float(values.sum(dtype=np.float64)) > 2.0**62:
+    if float(values.sum(dtype=np.float64)) > 2.0**61:  # twice as much has to fit
         return list(accumulate(values.tolist(), initial=0))
     return _listed(np.cumsum(np.concatenate([[0], values])))
+
+
+def _reach(at_us: Integers, sums: Sequence[int], policy: Policy) -> array[int]:
+    """See `Taken`."""
+    size, threshold = len(at_us), min(policy.threshold, sums[-1] + 1)
+    if isinstance(sums, array):
+        reach = np.searchsorted(integers(sums), integers(sums) + threshold)
+    else:
+        reach = np.array([bisect_left(sums, each + threshold) for each in sums])
+    lengths = reach[:size] - np.arange(size)
+    waits_us = at_us[np.minimum(reach[:size], size) - 1] - at_us
+    reach[:size][(lengths > policy.batch_limit) | (waits_us >= policy.max_wait_us)] = size + 1
+    return _listed(reach)
 
 
 def _quantities(

@@ -25,6 +25,8 @@ class NotSupported(ValueError):
 class Taken(NamedTuple):
     """One asset's orders that were accepted, by time, in columns of the same length; `large` are the places
     of the direct ones, the sums (one place longer) what the small ones before a place come to.
+    `reach` (as long as they are) tells before which place small ones from a place on reach the threshold, or
+    one that there is not, if they never do, or are too many by then, or the first of them overdue.
     """
 
     at_us: Sequence[int]
@@ -34,6 +36,7 @@ class Taken(NamedTuple):
     large: Sequence[int]
     sum_total: Sequence[int]
     sum_quantity: Sequence[int]
+    reach: Sequence[int]
 
     def next_large(self, place: int) -> int:
         """The large order at a place of `large`, or the number of all orders if there are no more."""
@@ -79,9 +82,9 @@ class Sealer:
     """What waits of one asset, and the decisions about it at one moment after the other.
 
     `price_us` are rising (µs), `prices` in 10⁻¹² dollars. `sealed` are the batches as they were sealed,
-    SEALED_FIELDS one after the other, but for those numbered in `rushed_batches`, whose RUSHED_FIELDS are
-    in `rushed`; `listed` the members (by batch) of those that are no row of orders, `left` who was
-    refunded; `commits` counts the decisions.
+    SEALED_FIELDS one after the other, but for those of `rushes` (from one number to before another), whose
+    RUSHED_FIELDS are in `rushed`; `listed` the members (by batch) of those that are no row of orders,
+    `left` who was refunded; `commits` counts the decisions.
     """
 
     def __init__(
@@ -109,7 +112,8 @@ class Sealer:
         self._flights: deque[tuple[int, int, int]] = deque()
         self.listed: dict[int, list[int]] = {}
         self.sealed = array("q")
-        self.rushed, self.rushed_batches = array("q"), array("q")
+        self.rushed = array("q")
+        self.rushes: list[tuple[int, int]] = []
         self.batches = 0
         self.left: list[Left] = []
         self.commits = 0

@@ -96,7 +96,9 @@ def finish_shelf(
 
 def _sealed(shortcut: Shortcut) -> dict[str, Integers]:
     """SEALED_FIELDS of all batches, as they were sealed."""
-    numbers, taken = integers(shortcut.rushed_batches), shortcut.taken
+    taken, others = shortcut.taken, np.ones(shortcut.batches, np.bool_)
+    for start, stop in shortcut.rushes:
+        others[start:stop] = False
     given = integers(shortcut.rushed).reshape(-1, len(RUSHED_FIELDS)).T
     rushed = dict(zip(RUSHED_FIELDS, given, strict=True))
     first, end = rushed["first"], rushed.pop("end")
@@ -110,12 +112,10 @@ def _sealed(shortcut: Shortcut) -> dict[str, Integers]:
         "total": _between(taken.sum_total, first, end),
         "members": end - first,
     }
-    others = np.ones(shortcut.batches, np.bool_)
-    others[numbers] = False
     listed = integers(shortcut.sealed).reshape(-1, len(SEALED_FIELDS)).T
     sealed = {name: np.zeros(len(others), np.int64) for name in SEALED_FIELDS}
     for name, values in zip(SEALED_FIELDS, listed, strict=True):
-        sealed[name][others], sealed[name][numbers] = values, rushed[name]
+        sealed[name][others], sealed[name][~others] = values, rushed[name]
     return sealed
 
 

@@ -61,24 +61,25 @@ class Shortcut(Sealer):
         if self._old or self._large:
             return
         taken, price_us, flights = self.taken, self._price_us, self._flights
-        at_us, totals, quantities = taken.at_us, taken.sum_total, taken.sum_quantity
-        threshold, wait_us = self._policy.threshold, self._policy.max_wait_us
-        large, most = self._next_large(), self._policy.batch_limit
+        at_us, reach, quantities = taken.at_us, taken.reach, taken.sum_quantity
+        large, prices = self._next_large(), self._prices
         plan_for, latency_us = self._planner.plan, self._latency_us
         rushed: list[int] = []
         head, row, free, expected = self._head, self._row, self._free, self._expected
-        while (end := find_sum(totals, totals[head] + threshold, head + 1)) <= large:
-            placed_us, now_us = at_us[head], at_us[end - 1]
-            if placed_us + wait_us <= now_us or end - head > most:
-                break
+        price, seen_us, next_us = prices[row], price_us[row], price_us[row + 1]
+        before = quantities[head]
+        while (end := reach[head]) <= large:
+            now_us = at_us[end - 1]
             while flights and flights[0][0] <= now_us:
                 landed = flights.popleft()[2]
                 free, expected = free + landed, expected - landed
-            if price_us[row + 1] <= now_us:
+            if next_us <= now_us:
                 row = bisect_right(price_us, now_us, row + 1) - 1
-            price, quantity = self._prices[row], quantities[end] - quantities[head]
+                price, seen_us, next_us = prices[row], price_us[row], price_us[row + 1]
+            after = quantities[end]
+            quantity = after - before
             # Who was quoted at this very price need not be asked.
-            if placed_us < price_us[row] and not self._all_pass(head, end, price):
+            if at_us[head] < seen_us and not self._all_pass(head, end, price):
                 break
             plan = plan_for(quantity, price, free, expected)
             if plan is None:
@@ -90,7 +91,7 @@ class Shortcut(Sealer):
                 flights.append((now_us + latency_us, now_us, surplus))
             free -= used
             rushed += (head, end, row, bought, used)
-            head = end
+            head, before = end, after
         self._row, self._free, self._expected = row, free, expected
         if rushed:
             self._keep(rushed)
@@ -98,8 +99,8 @@ class Shortcut(Sealer):
     def _keep(self, rushed: list[int]) -> None:
         """Note the batches of a rush, RUSHED_FIELDS one after the other."""
         size, end = len(rushed) // len(RUSHED_FIELDS), rushed[1 - len(RUSHED_FIELDS)]
-        self.rushed.extend(rushed)
-        self.rushed_batches.extend(range(self.batches, self.batches + size))
+        self.rushed.fromlist(rushed)
+        self.rushes.append((self.batches, self.batches + size))
         self.batches += size
         self.commits += size
         self._look = Look(self.taken.at_us[end - 1], end - 1, ORDER, 0)
