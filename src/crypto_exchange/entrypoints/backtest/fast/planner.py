@@ -16,7 +16,7 @@ class Planner:
         self.minimum = minimum_value(asset, policy)
         self._cap, self._floor = policy.inventory_cap * unit, self.minimum * unit
         self._fewest, self._lot = max(asset.rule.min_quantity, 1), asset.rule.lot_step
-        self._price = self._smallest = 0
+        self._price = self._smallest = self._room = 0
 
     def plan(
         self, quantity: int, price: int, free: int, expected: int, *, direct: bool = False
@@ -28,10 +28,15 @@ class Planner:
         if need <= 0:
             return 0, quantity
         if price != self._price:  # it seldom is
-            self._price, self._smallest = price, max(-(-self._floor // price), self._fewest)
-        lot, smallest = self._lot, self._smallest
-        buy = -(-(need if need > smallest else smallest) // lot) * lot
-        limit = self._cap
-        if direct:
-            limit = max(limit, -(-smallest // lot) * lot * price)
-        return (buy, free) if (expected + buy - need) * price <= limit else None
+            self._see(price)
+        smallest, room = self._smallest, self._room
+        buy = smallest if need <= smallest else -(-need // self._lot) * self._lot
+        if direct and smallest > room:
+            room = smallest
+        return (buy, free) if expected + buy - need <= room else None
+
+    def _see(self, price: int) -> None:
+        """Note the smallest purchase, and the inventory that the cap leaves room for, at a price."""
+        fewest = max(-(-self._floor // price), self._fewest)
+        self._price, self._room = price, self._cap // price
+        self._smallest = -(-fewest // self._lot) * self._lot
