@@ -62,9 +62,8 @@ def _run_in_processes(base: Inputs, cells: Mapping[str, Cell], n_jobs: int) -> I
     before = set(multiprocessing.active_children())
     with _main_hidden(), _ctrl_c_held_back():
         futures = {_submitted(pool, _run_received, *each): each[0] for each in work}
-        _submitted(
-            pool, os.getpid
-        )  # the pool sees the end of a process only if a call followed its start
+        # The pool waits for the processes that it knew at the last call: let it look at the newest, too.
+        _submitted(pool, os.getpid)
     workers = set(multiprocessing.active_children()) - before
     try:
         for future in as_completed(futures):
