@@ -56,14 +56,14 @@ def deposit(command: Deposit, *, wallet: Wallet, at_us: int) -> Change:
     """
     return Change(
         wallet=wallet,
-        transfers=(deposited(command.user_id, command.amount, at_us=at_us),),
+        transfers=(deposit_transfer(command.user_id, command.amount, at_us=at_us),),
         events=(Deposited(at_us=at_us, user_id=command.user_id, amount=command.amount),),
         request=store_request(command.user_id, command.request),
     )
 
 
-def deposited(user_id: UserId, amount: int, *, at_us: int) -> Transfer:
-    """What a deposit moves. Raises as `deposit` does."""
+def deposit_transfer(user_id: UserId, amount: int, *, at_us: int) -> Transfer:
+    """What a deposit moves (10⁻⁸ dollars). Raises as `deposit` does."""
     return Transfer(
         kind=_DEPOSIT,
         debit=_OUTSIDE,

@@ -54,4 +54,4 @@ class Stubborn(FeeSchedule, frozen=True):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         Path(os.environ[STUBBORN]).touch()
         while True:
-            time.sleep(60)
+            signal.pause()

@@ -226,13 +226,13 @@ def test_batches_of_several_assets_come_in_the_order_of_sealing() -> None:
     require_same(inputs)
 
 
-def test_sums_of_more_than_64_bits_and_thresholds_of_nearly_as_many_are_exact() -> None:
-    flow = given_orders(*[(place, place % 7 + 1, 999_999_999) for place in range(10_000)])
-    prices = given_prices("BTC", ["100", "100"])
-    assert sum(flow.spends) > 2**63
+@pytest.mark.parametrize(
+    ("size", "threshold"),
+    [(10_000, "1234567890.12"), (10_000, "4000000000.00"), (400, "92233720368.54")],
+    ids=["sums", "long batches", "a threshold that is never reached"],
+)
+def test_what_has_nearly_64_bits_or_more_is_exact(size: int, threshold: str) -> None:
+    flow = given_orders(*[(place, place % 7 + 1, 999_999_999) for place in range(size)])
+    policy = AggregationPolicy(threshold=threshold)
 
-    for threshold in ("1234567890.12", "4000000000.00", "92233720368.54"):
-        policy = AggregationPolicy(threshold=threshold)
-        if threshold[:2] == "92":  # never reached, so all of them wait
-            flow = given_orders(*[(place, 1, 999_999_999) for place in range(400)])
-        require_same(Backtest(prices, flow, policy=policy).inputs)
+    require_same(Backtest(given_prices("BTC", ["100", "100"]), flow, policy=policy).inputs)

@@ -137,7 +137,7 @@ class _Engine:
             order, transfers = change.new_orders[0], change.transfers
             missing = order.total - books.balances.get(transfers[0].debit, 0)
             if missing > 0:
-                transfers = (cashier.deposited(user_id, missing, at_us=at_us), *transfers)
+                transfers = (cashier.deposit_transfer(user_id, missing, at_us=at_us), *transfers)
                 self._deposited += missing
         except DomainError as refusal:
             self._recorder.refuse(row, refusal.code)

@@ -56,7 +56,7 @@ class Shortcut(Sealer):
 
     def _rush(self) -> None:
         """The usual case over and over: small orders reach the threshold, and nothing is in their way.
-        What `_seal_row` does, in local names: this is where the time goes.
+        What `_seal_row` does, in local names, up to where `Taken.reach` says: this is where the time goes.
         """
         if self._old or self._large:
             return
